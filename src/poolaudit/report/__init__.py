@@ -1,0 +1,77 @@
+"""What a run produced, as one value, and one pure function per format that turns it into text.
+
+Knows the shape of a report. Must never know libcst, click, argv, a terminal's size or how findings were made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from poolaudit.edits import Edit, Fix
+from poolaudit.facts import FileFacts
+from poolaudit.rule import Confidence, Finding, Severity
+from poolaudit.tree import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that could not be done: a file that cannot be read or parsed (PA001), a rule that crashed, a rejected rewrite.
+
+    `path` '' for what belongs to no file. line and column from 1, 0 when unknown.
+    """
+
+    code: str
+    message: str
+    path: str = ""
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A finding with the identity of its rule, after severity, suppression and supersession are settled."""
+
+    code: str
+    name: str
+    severity: Severity
+    confidence: Confidence
+    finding: Finding
+    site: int | None
+    """Index of the site in its file; None for a rule that is asked per file."""
+    edits: tuple[Edit, ...] = ()
+    """The fix's edits with its import requests resolved; empty without a fix."""
+    suppressed: bool = False
+    fix: Fix | None = None
+    """The fix that is offered: the finding's, unless verification refused it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """One file that was surveyed or could not be. `facts` None: unreadable, or dropped by the gate."""
+
+    path: str
+    facts: FileFacts | None
+    decisions: tuple[Decision | None, ...] = ()
+    """One per site; None for thread and interpreter pools."""
+    readiness: tuple[Literal["break", "change", "unaffected"] | None, ...] = ()
+    """One per site: what Python 3.14's default start method does to it; None where the question makes no sense."""
+    findings: tuple[Reported, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run."""
+
+    files: tuple[FileReport, ...]
+    """Files with sites, findings or problems, in path order."""
+    problems: tuple[Problem, ...]
+    """What belongs to no file: an unreadable folder, a crashed rule."""
+    targets: tuple[tuple[int, int], ...]
+    files_scanned: int
+    candidates: int
+    seconds: float
+    changed: tuple[str, ...] = ()
+    """Paths that a fix has changed."""
+    fixes_applied: int = 0

@@ -1,0 +1,1 @@
+"""Every rule of the catalogue, one file each."""

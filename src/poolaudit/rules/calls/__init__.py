@@ -1,0 +1,1 @@
+"""Calls that do something else than they look like."""

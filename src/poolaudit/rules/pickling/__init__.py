@@ -1,0 +1,1 @@
+"""What cannot cross to a worker."""

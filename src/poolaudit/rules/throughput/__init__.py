@@ -1,0 +1,1 @@
+"""Slow use of a pool."""
