@@ -6,6 +6,7 @@ Must never know a rule, a fact, a syntax tree or a file on disk.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,3 +57,21 @@ def insert(offset: int, text: str) -> Edit:
 def replace(span: Span, text: str) -> Edit:
     """An edit that replaces a span."""
     return Edit(span.start, span.end, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """What became of a text and of the fixes for it."""
+
+    text: str
+    applied: tuple[int, ...]
+    """Indexes of the fixes that are in `text`, ascending."""
+    deferred: tuple[int, ...]
+    """Indexes of those that overlap an applied one: they must be made anew from the new text."""
+    edits: tuple[Edit, ...]
+    """What was done to the old text, by position."""
+
+
+def apply(text: str, fixes: Sequence[Sequence[Edit]]) -> Patch:
+    """Applies fixes in the order given, each as a whole or not at all; a later one that touches an earlier one's range is deferred."""
+    raise NotImplementedError
