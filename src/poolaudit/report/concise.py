@@ -1,0 +1,38 @@
+"""One line per finding: `path:line:col: CODE name [severity] message`.
+
+Knows the line that editors and grep expect. Must never know a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from poolaudit.report import FileReport, Problem, Report
+from poolaudit.report.lines import Lines
+from poolaudit.report.summary import active
+from poolaudit.report.terminal import harmless
+
+
+def render(report: Report) -> str:
+    """The lines of every finding and problem; empty when there is none."""
+    lines = [line for file in report.files for line in _file(file)]
+    lines.extend(located(problem) for problem in report.problems)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def located(problem: Problem) -> str:
+    """A problem with its place, as far as it is known."""
+    place = ":".join([problem.path, *(str(number) for number in (problem.line, problem.column) if number)])
+    return harmless(
+        f"{place}: {problem.code} [error] {problem.message}" if problem.path else f"{problem.code} [error] {problem.message}"
+    )
+
+
+def _file(file: FileReport) -> Iterator[str]:
+    yield from map(located, file.problems)
+    if file.facts is None:
+        return
+    lines = Lines(file.facts.text)
+    for each in active(file):
+        line, column = lines.place(each.finding.where.start)
+        yield harmless(f"{file.path}:{line}:{column}: {each.code} {each.name} [{each.severity}] {each.finding.message}")

@@ -1,0 +1,317 @@
+"""The JSON contract, schema version 1: what CI and editors build on.
+
+Knows every key and its type; within one schema version they only grow. Lines and columns count from 1, columns and edit offsets
+in code points; paths are as given, with forward slashes. Must never know a terminal.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from poolaudit import __version__
+from poolaudit.edits import Fix
+from poolaudit.facts import PoolSite, Span
+from poolaudit.report import FileReport, Report, Reported
+from poolaudit.report.lines import Lines
+from poolaudit.report.summary import Readiness, summarize
+from poolaudit.rule import Confidence, Severity
+from poolaudit.tree import Decision, Strength, Verdict
+
+SCHEMA_VERSION = 1
+
+DOCUMENTATION: str | None = None
+"""Where docs/rules is published, with a final slash. None: nowhere yet, and the url of a finding is null."""
+
+
+class ToolRecord(msgspec.Struct):
+    name: str
+    version: str
+
+
+class ProblemRecord(msgspec.Struct):
+    code: str
+    message: str
+    line: int
+    """0 where the place is not known."""
+    column: int
+
+
+class RunProblemRecord(ProblemRecord):
+    path: str
+    """Empty for what belongs to no file."""
+
+
+class OperationRecord(msgspec.Struct):
+    method: str
+    line: int
+    column: int
+    """Of the method's name."""
+
+
+class TraceRecord(msgspec.Struct):
+    question: str
+    answer: Literal["yes", "no", "unknown"]
+    because: str
+    path: str
+    line: int | None
+
+
+class DecisionRecord(msgspec.Struct):
+    verdict: Verdict
+    strength: Strength
+    reason: str
+    trace: list[TraceRecord]
+    not_known: list[str]
+    would_flip: list[str]
+
+
+class NamedRecord(msgspec.Struct):
+    name: str
+    message: str
+
+
+class BlockerRecord(msgspec.Struct):
+    name: str
+    path: str
+    line: int
+    message: str
+    unlock: str
+
+
+class MigrationRecord(msgspec.Struct):
+    to: Literal["executor", "pool"]
+    status: Literal["ready", "caveats", "blocked", "none"]
+    caveats: list[NamedRecord]
+    blockers: list[BlockerRecord]
+
+
+class SiteRecord(msgspec.Struct):
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    cell: int | None
+    api: str
+    family: str
+    kind: Literal["pool", "executor", "unknown"]
+    workers: Literal["process", "thread", "interpreter", "unknown"]
+    worker_count: str | None
+    """As written; null: left to the default."""
+    binding: Literal["with", "name", "attribute", "returned", "argument", "chained", "stack", "other"]
+    lifetime: Literal["with", "closed", "unclosed", "escapes", "unknown"]
+    operations: list[OperationRecord]
+    decision: DecisionRecord | None
+    migration: MigrationRecord | None
+
+
+class RelatedRecord(msgspec.Struct):
+    path: str
+    line: int
+    column: int
+    message: str
+
+
+class EditRecord(msgspec.Struct):
+    start: int
+    end: int
+    replacement: str
+
+
+class FixRecord(msgspec.Struct):
+    applicability: Literal["safe", "unsafe"]
+    title: str
+    caveats: list[NamedRecord]
+    edits: list[EditRecord]
+
+
+class FindingRecord(msgspec.Struct):
+    code: str
+    name: str
+    severity: Severity
+    confidence: Confidence
+    message: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    cell: int | None
+    site: int | None
+    url: str | None
+    suppressed: bool
+    related: list[RelatedRecord]
+    fix: FixRecord | None
+
+
+class FileRecord(msgspec.Struct):
+    path: str
+    problems: list[ProblemRecord]
+    sites: list[SiteRecord]
+    findings: list[FindingRecord]
+
+
+class FixableRecord(msgspec.Struct):
+    safe: int
+    unsafe: int
+
+
+class SummaryRecord(msgspec.Struct):
+    files_scanned: int
+    candidates: int
+    sites: int
+    findings: int
+    problems: int
+    seconds: float
+    verdicts: dict[Verdict, int]
+    readiness: dict[Readiness, int]
+    fixable: FixableRecord
+
+
+class ReportRecord(msgspec.Struct):
+    schema_version: int
+    tool: ToolRecord
+    target_versions: list[str]
+    files: list[FileRecord]
+    problems: list[RunProblemRecord]
+    summary: SummaryRecord
+
+
+def render(report: Report) -> str:
+    """The report as one JSON document, indented, with a final newline."""
+    return encode(record(report))
+
+
+def encode(value: object) -> str:
+    """Indented JSON with a final newline."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+
+
+def record(report: Report) -> ReportRecord:
+    """The report in the shape of the contract."""
+    totals = summarize(report)
+    lines = {file.path: Lines(file.facts.text) for file in report.files if file.facts is not None}
+    return ReportRecord(
+        schema_version=SCHEMA_VERSION,
+        tool=ToolRecord("poolaudit", __version__),
+        target_versions=[f"{major}.{minor}" for major, minor in report.targets],
+        files=[_file(file, lines) for file in report.files],
+        problems=[
+            RunProblemRecord(problem.code, problem.message, problem.line, problem.column, unicode(problem.path))
+            for problem in report.problems
+        ],
+        summary=SummaryRecord(
+            files_scanned=report.files_scanned,
+            candidates=report.candidates,
+            sites=totals.sites,
+            findings=totals.findings,
+            problems=len(totals.problems),
+            seconds=round(report.seconds, 3),
+            verdicts=totals.verdicts,
+            readiness=totals.readiness,
+            fixable=FixableRecord(totals.safe, totals.unsafe),
+        ),
+    )
+
+
+def decision_record(decision: Decision, path: str, lines: Lines) -> DecisionRecord:
+    """A decision with its trace; `path` and `lines` are those of the file that it is about."""
+    return DecisionRecord(
+        verdict=decision.verdict,
+        strength=decision.strength,
+        reason=decision.reason,
+        trace=[
+            TraceRecord(
+                question=traced.question,
+                answer=traced.evidence.answer,
+                because=traced.evidence.because,
+                path=unicode(path),
+                line=lines.line_of(traced.evidence.where),
+            )
+            for traced in decision.trace
+        ],
+        not_known=list(decision.not_known),
+        would_flip=list(decision.would_flip),
+    )
+
+
+def unicode(path: str) -> str:
+    """A path as JSON can hold it: bytes of a file name that are not UTF-8 become replacement characters."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _file(file: FileReport, lines: dict[str, Lines]) -> FileRecord:
+    sites: list[SiteRecord] = []
+    if file.facts is not None:
+        decisions = file.decisions or (None,) * len(file.facts.sites)
+        sites = [
+            _site(site, decision, file, lines[file.path]) for site, decision in zip(file.facts.sites, decisions, strict=True)
+        ]
+    return FileRecord(
+        path=unicode(file.path),
+        problems=[ProblemRecord(problem.code, problem.message, problem.line, problem.column) for problem in file.problems],
+        sites=sites,
+        findings=[_finding(each, file.path, lines) for each in file.findings],
+    )
+
+
+def _site(site: PoolSite, decision: Decision | None, file: FileReport, lines: Lines) -> SiteRecord:
+    start, end = lines.place(site.point.span.start), lines.place(site.point.span.end)
+    return SiteRecord(
+        line=start.line,
+        column=start.column,
+        end_line=end.line,
+        end_column=end.column,
+        cell=None,
+        api=site.api,
+        family=site.family,
+        kind=site.kind,
+        workers=site.workers,
+        worker_count=site.worker_count.text if site.worker_count is not None else None,
+        binding=site.binding,
+        lifetime=site.lifetime,
+        operations=[
+            OperationRecord(operation.method, *lines.place(operation.method_span.start)) for operation in site.operations
+        ],
+        decision=decision_record(decision, file.path, lines) if decision is not None else None,
+        migration=None,
+    )
+
+
+def _finding(each: Reported, path: str, lines: dict[str, Lines]) -> FindingRecord:
+    finding = each.finding
+    start, end = lines[path].place(finding.where.start), lines[path].place(finding.where.end)
+    return FindingRecord(
+        code=each.code,
+        name=each.name,
+        severity=each.severity,
+        confidence=each.confidence,
+        message=finding.message,
+        line=start.line,
+        column=start.column,
+        end_line=end.line,
+        end_column=end.column,
+        cell=None,
+        site=each.site,
+        url=f"{DOCUMENTATION}{each.code}-{each.name}.html" if DOCUMENTATION else None,
+        suppressed=each.suppressed,
+        related=[
+            RelatedRecord(unicode(other.path or path), *_place(lines.get(other.path or path), other.where), other.message)
+            for other in finding.related
+        ],
+        fix=_fix(each.fix, each) if each.fix is not None else None,
+    )
+
+
+def _place(lines: Lines | None, where: Span) -> tuple[int, int]:
+    """The place in another file; 0, 0 where that file was not read in this run."""
+    return lines.place(where.start) if lines is not None else (0, 0)
+
+
+def _fix(fix: Fix, each: Reported) -> FixRecord:
+    return FixRecord(
+        applicability=fix.applicability,
+        title=fix.title,
+        caveats=[NamedRecord(caveat.name, caveat.message) for caveat in fix.caveats],
+        edits=[EditRecord(edit.start, edit.end, edit.replacement) for edit in each.edits],
+    )

@@ -1,0 +1,86 @@
+"""What a report adds up to.
+
+Knows how findings, verdicts and fixes are counted. Must never know how a count is worded or printed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal
+
+from poolaudit.report import FileReport, Problem, Report, Reported
+from poolaudit.rule import Severity
+from poolaudit.tree import Verdict
+
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+"""Worst first."""
+
+VERDICTS: tuple[Verdict, ...] = ("keep-executor", "keep-pool", "use-executor", "use-pool", "either", "leave", "undecided")
+
+Readiness = Literal["break", "change", "unaffected"]
+READINESS: tuple[Readiness, ...] = ("break", "change", "unaffected")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The counts of one run. Suppressed findings count only as such."""
+
+    files_with_pools: int
+    sites: int
+    """Every pool found, thread pools and interpreter pools too."""
+    pools: int
+    """Pools with a decision: those whose workers are processes."""
+    verdicts: dict[Verdict, int]
+    readiness: dict[Readiness, int]
+    to_fix_first: int
+    """Pools with an error."""
+    severities: dict[Severity, int]
+    findings: int
+    suppressed: int
+    safe: int
+    """Findings with a safe fix."""
+    unsafe: int
+    problems: tuple[Problem, ...]
+
+
+def active(file: FileReport) -> tuple[Reported, ...]:
+    """The findings of a file that nothing suppresses, in the order of the text."""
+    return tuple(sorted((each for each in file.findings if not each.suppressed), key=lambda each: each.finding.where))
+
+
+def summarize(report: Report) -> Summary:
+    """Counts everything that the formats tell."""
+    found = [each for file in report.files for each in active(file)]
+    decisions = [decision for file in report.files for decision in file.decisions if decision is not None]
+    verdicts = Counter(decision.verdict for decision in decisions)
+    readiness = Counter(state for file in report.files for state in file.readiness if state is not None)
+    severities = Counter(each.severity for each in found)
+    fixes = Counter(each.fix.applicability for each in found if each.fix is not None)
+    return Summary(
+        files_with_pools=sum(any(file.decisions) for file in report.files),
+        sites=sum(len(file.facts.sites) for file in report.files if file.facts is not None),
+        pools=len(decisions),
+        verdicts={verdict: verdicts[verdict] for verdict in VERDICTS},
+        readiness={state: readiness[state] for state in READINESS},
+        to_fix_first=sum(map(_sites_with_errors, report.files)),
+        severities={severity: severities[severity] for severity in SEVERITIES},
+        findings=len(found),
+        suppressed=sum(each.suppressed for file in report.files for each in file.findings),
+        safe=fixes["safe"],
+        unsafe=fixes["unsafe"],
+        problems=(*report.problems, *(problem for file in report.files for problem in file.problems)),
+    )
+
+
+def _sites_with_errors(file: FileReport) -> int:
+    return len({each.site for each in active(file) if each.severity == "error" and each.site is not None})
+
+
+def exit_status(report: Report, fail_on: Severity, *, exit_zero: bool = False) -> int:
+    """0 clean, 1 findings at `fail_on` or above, 2 something could not be done. `exit_zero` never hides 2."""
+    summary = summarize(report)
+    if summary.problems:
+        return 2
+    failing = SEVERITIES[: SEVERITIES.index(fail_on) + 1]
+    return int(not exit_zero and any(summary.severities[severity] for severity in failing))

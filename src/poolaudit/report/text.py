@@ -1,0 +1,222 @@
+"""The report for people: findings with code frames, then what the run adds up to and what to do next.
+
+Knows wording and layout. Must never know whether there is a terminal: colour and width are told to it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator
+
+from poolaudit.report import FileReport, Problem, Report, Reported
+from poolaudit.report.frame import Mark, frame
+from poolaudit.report.lines import Lines
+from poolaudit.report.summary import SEVERITIES, Summary, active, summarize
+from poolaudit.report.terminal import Paint, harmless, wrapped
+from poolaudit.rule import Severity
+from poolaudit.tree import Verdict
+
+WIDTH = 120
+"""Cells of a line where no terminal says otherwise."""
+
+HOOK = """\
+# .pre-commit-config.yaml
+repos:
+  - repo: local
+    hooks:
+      - id: poolaudit
+        name: poolaudit
+        entry: poolaudit scan --force-exclude
+        language: system
+        types_or: [python, pyi]
+        require_serial: true"""
+"""The pre-commit hook to paste into any project where poolaudit is installed."""
+
+_COLOURS: dict[Severity, str] = {"error": "red", "warning": "yellow", "info": "cyan"}
+_VERDICTS: tuple[tuple[tuple[Verdict, ...], str], ...] = (
+    (("keep-executor", "keep-pool"), "keep"),
+    (("use-executor",), "better as executor"),
+    (("use-pool",), "better as Pool"),
+    (("either",), "either"),
+    (("leave",), "left to their library"),
+    (("undecided",), "undecided"),
+)
+
+
+def render(report: Report, *, color: bool = False, width: int = WIDTH, quiet: bool = False, verbose: bool = False) -> str:
+    """The whole report. `quiet`: findings and problems only. `verbose`: also times, suppressed findings and the hook to paste."""
+    paint = Paint(color)
+    blocks = ["\n".join(_finding(each, file, lines, paint, width)) for file, lines, each in _findings(report)]
+    totals = summarize(report)
+    blocks.extend(_problem(problem, paint) for problem in totals.problems)
+    if not quiet:
+        blocks.append("\n".join(_summary(report, totals, paint)))
+        if hints := list(_hints(report, totals, verbose, paint)):
+            blocks.append("\n".join(hints))
+    return "".join(f"{block}\n\n" for block in blocks)[:-1]
+
+
+def statistics(report: Report, *, color: bool = False) -> str:
+    """How often each rule reported, most frequent first."""
+    paint = Paint(color)
+    found = [each for file in report.files for each in active(file)]
+    rows = Counter((each.code, each.name, each.severity) for each in found)
+    fixable = Counter(each.code for each in found if each.fix is not None)
+    if not rows:
+        return ""
+    name_width = max(len(name) for _, name, _ in rows)
+    lines = []
+    for (code, name, severity), number in sorted(rows.items(), key=lambda row: (-row[1], row[0])):
+        fixes = f"  {fixable[code]} fixable" if fixable[code] else ""
+        lines.append(f"{number:>5}  {paint(code, 'bold')} {name:{name_width}}  {paint(severity, _COLOURS[severity])}{fixes}\n")
+    return "".join(lines)
+
+
+def _findings(report: Report) -> Iterator[tuple[FileReport, Lines, Reported]]:
+    for file in report.files:
+        if file.facts is not None:
+            lines = Lines(file.facts.text)
+            yield from ((file, lines, each) for each in active(file))
+
+
+def _finding(each: Reported, file: FileReport, lines: Lines, paint: Paint, width: int) -> Iterator[str]:
+    finding = each.finding
+    style = _COLOURS[each.severity]
+    place = lines.place(finding.where.start)
+    likely = ", likely" if each.confidence == "likely" else ""
+    yield (
+        f"{paint(harmless(file.path), 'bold')}:{place.line}:{place.column}: {paint(each.code, style, 'bold')} "
+        f"{paint(each.name, 'bold')} [{paint(each.severity, style)}{likely}]  {harmless(finding.message)}"
+    )
+    here = [related for related in finding.related if related.path in (None, file.path)]
+    marks = [Mark(finding.where, finding.label, primary=True), *(Mark(related.where, related.message) for related in here)]
+    yield from frame(lines, marks, width=width, paint=paint, style=style)
+    gutter = " " * len(str(max(lines.place(mark.span.start).line for mark in marks)))
+    for related in finding.related:
+        if related not in here:
+            yield from _note(f"{related.path}: {related.message}", gutter, paint, width)
+    for note in finding.notes:
+        yield from _note(note, gutter, paint, width)
+    yield from _fix(each, file.path, gutter, paint, width)
+
+
+def _note(text: str, gutter: str, paint: Paint, width: int) -> Iterator[str]:
+    first = f"{gutter} = "
+    for number, line in enumerate(wrapped(harmless(text), width, first, " " * len(first))):
+        yield paint(first, "blue") + line[len(first) :] if number == 0 else line
+
+
+def _fix(each: Reported, path: str, gutter: str, paint: Paint, width: int) -> Iterator[str]:
+    if each.fix is None:
+        return
+    terms = "; ".join([each.fix.applicability, *(caveat.message for caveat in each.fix.caveats)])
+    terms = terms.replace("; ", ": ", 1) if each.fix.caveats else terms
+    unsafe = " --unsafe-fixes" if each.fix.applicability == "unsafe" else ""
+    yield from _note(f"fix: {each.fix.title} ({terms})", gutter, paint, width)
+    yield f"{gutter}        {paint(f'poolaudit scan --diff{unsafe} {shlex.quote(harmless(path))}', 'green')}"
+
+
+def _problem(problem: Problem, paint: Paint) -> str:
+    place = ":".join([problem.path, *(str(number) for number in (problem.line, problem.column) if number)])
+    where = f"{paint(harmless(place), 'bold')}: " if problem.path else ""
+    return f"{where}{paint(problem.code, 'red', 'bold')} [{paint('error', 'red')}]  {harmless(problem.message)}"
+
+
+def _summary(report: Report, totals: Summary, paint: Paint) -> Iterator[str]:
+    files = _count(report.files_scanned, "file")
+    if not totals.findings and not totals.problems:
+        yield paint("All clean", "green", "bold") + ": " + _clean(totals, files)
+        return
+    if totals.pools:
+        first = (
+            f"; {totals.to_fix_first} {_verb(totals.to_fix_first, 'has', 'have')} errors to fix first"
+            if totals.to_fix_first
+            else ""
+        )
+        yield f"{files}, {totals.files_with_pools} with pools, {_count(totals.pools, 'pool')}: {_verdicts(totals)}{first}"
+    else:
+        yield f"{files}, no process pools"
+    if any(totals.readiness.values()):
+        yield _readiness(totals)
+    if totals.findings:
+        yield _found(totals)
+    if totals.problems:
+        yield _unread(totals.problems)
+
+
+def _clean(totals: Summary, files: str) -> str:
+    if not totals.pools:
+        return f"no process pools in {files}"
+    beyond = f". {_readiness(totals)}" if totals.readiness["break"] or totals.readiness["change"] else ""
+    return f"{_count(totals.pools, 'pool')} in {files} ({_verdicts(totals)}){beyond}"
+
+
+def _verdicts(totals: Summary) -> str:
+    parts = [
+        f"{number} {word}" for verdicts, word in _VERDICTS if (number := sum(totals.verdicts[verdict] for verdict in verdicts))
+    ]
+    return ", ".join(parts)
+
+
+def _readiness(totals: Summary) -> str:
+    counts = totals.readiness
+    return f"Python 3.14: {counts['break']} break, {counts['change']} change, {counts['unaffected']} unaffected"
+
+
+def _found(totals: Summary) -> str:
+    parts = [
+        _count(number, severity) if severity != "info" else f"{number} info"
+        for severity, number in totals.severities.items()
+        if number
+    ]
+    fixable = totals.safe + totals.unsafe
+    if not fixable:
+        tail = "none fixable"
+    elif totals.safe:
+        tail = f"{fixable} fixable, {totals.safe} of them safe" if totals.unsafe else f"{fixable} fixable, safely"
+    else:
+        tail = f"{fixable} fixable with --unsafe-fixes"
+    return f"{_count(totals.findings, 'finding')} ({', '.join(parts)}), {tail}"
+
+
+def _unread(problems: tuple[Problem, ...]) -> str:
+    unreadable = [problem for problem in problems if problem.code == "PA001"]
+    if len(unreadable) == len(problems) == 1:
+        return f"1 file could not be read: {unreadable[0].path}:{unreadable[0].line}"
+    if len(unreadable) == len(problems):
+        return f"{len(problems)} files could not be read"
+    return f"{_count(len(problems), 'problem')}: this report is not complete"
+
+
+def _hints(report: Report, totals: Summary, verbose: bool, paint: Paint) -> Iterator[str]:
+    """The commands that help next, and with `verbose` what else can be told of the run."""
+    commands = list(_commands(report))
+    longest = max((len(command) for command, _ in commands), default=0)
+    for number, (command, why) in enumerate(commands):
+        yield f"{'next:' if number == 0 else '     '} {paint(f'{command:{longest}}', 'green')}   {why}"
+    if verbose:
+        yield f"{report.candidates} of {_count(report.files_scanned, 'file')} could hold a pool; {report.seconds:.2f} s"
+        if totals.suppressed:
+            yield f"{_count(totals.suppressed, 'finding')} suppressed"
+        yield f"\n{HOOK}"
+
+
+def _commands(report: Report) -> Iterator[tuple[str, str]]:
+    """At most two: the decision of the pool with the worst finding, and the page of the worst finding's rule."""
+    found = sorted(_findings(report), key=lambda found: SEVERITIES.index(found[2].severity))
+    for file, lines, each in found:
+        if each.site is not None and file.facts is not None:
+            line = lines.line_of(file.facts.sites[each.site].point.span)
+            yield f"poolaudit advise {shlex.quote(harmless(file.path))}:{line}", "which API this pool should use, and why"
+            break
+    if found:
+        yield f"poolaudit explain {found[0][2].code}", "the rule, with programs that show the harm"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _verb(number: int, one: str, many: str) -> str:
+    return one if number == 1 else many
