@@ -1,14 +1,21 @@
 """Every rule is proven by the programs of its fixture folder.
 
-Knows what must hold for a fixture: its programs end as run.txt says. Must never know what a single rule does.
+Knows what must hold for a fixture: poolaudit says of bad.py what report.txt holds, makes good.py of it where the rule has a fix,
+says nothing of good.py and silent.py; and the programs end as run.txt says. Must never know what a single rule does.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
+from poolaudit import catalog, config, engine
+from poolaudit.report import Report
+from poolaudit.report import text as text_report
+from poolaudit.source import read
 from proof.fixture import ON_REQUEST, Fixture, Version, fixtures
 from proof.interpreters import Interpreters
 from proof.matrix import observe, record, recorded, unexpected
@@ -20,6 +27,94 @@ RUN = [fixture for fixture in ALL if fixture.runs]
 
 every_fixture = pytest.mark.parametrize("fixture", ALL, ids=lambda fixture: fixture.id)
 every_program = pytest.mark.parametrize("fixture", RUN, ids=lambda fixture: fixture.id)
+
+ADVICE = ("PA101", "PA102")
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project: what stands above the fixtures must not decide what is found."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def stage(fixture: Fixture, stem: str, place: Path) -> None:
+    """Puts `bad.py` (or the folder `bad`), and the fixture's pyproject.toml, into the empty project."""
+    source = fixture.source(stem)
+    assert source is not None, f"{fixture.id} has neither {stem}.py nor {stem}/"
+    (shutil.copytree if source.is_dir() else shutil.copyfile)(source, place / source.name)
+    project = fixture.folder / "pyproject.toml"
+    if project.is_file():
+        shutil.copyfile(project, place / project.name)
+
+
+def settings_of(fixture: Fixture) -> config.Config:
+    """The default rules and the fixture's own; advice only where it is the subject."""
+    ignored = tuple(code for code in ADVICE if code != fixture.code)
+    return config.override(config.load("."), extend_select=(fixture.code,), ignore=ignored, confidence="likely")
+
+
+def only(fixture: Fixture) -> config.Config:
+    return config.override(config.load("."), select=(fixture.code,), confidence="likely")
+
+
+def said(report: Report) -> list[str]:
+    """What a report holds against a program, one line each."""
+    found = [f"{each.code} {each.finding.message}" for file in report.files for each in file.findings if not each.suppressed]
+    problems = [*report.problems, *(problem for file in report.files for problem in file.problems)]
+    return found + [f"{problem.code} {problem.path}:{problem.line} {problem.message}" for problem in problems]
+
+
+def texts(folder: Path) -> dict[str, str]:
+    """The Python files of a folder, or one file."""
+    if folder.is_file():
+        return {"": read(str(folder)).text}
+    return {path.relative_to(folder).as_posix(): read(str(path)).text for path in sorted(folder.rglob("*.py"))}
+
+
+@every_fixture
+def test_report(fixture: Fixture, place: Path, updating: bool) -> None:
+    """What `poolaudit scan bad.py` prints."""
+    stage(fixture, "bad", place)
+    report = engine.audit(["."], settings_of(fixture))
+    printed = text_report.render(report)
+    assert any(line.startswith(fixture.code) for line in said(report)), f"{fixture.code} does not report bad.py:\n{printed}"
+    if updating:
+        fixture.report.write_text(printed, "utf-8")
+    assert printed == fixture.report.read_text("utf-8")
+
+
+@every_fixture
+@pytest.mark.parametrize("stem", ["good", "silent"])
+def test_silence(fixture: Fixture, stem: str, place: Path) -> None:
+    """No rule says a word of the repaired program, nor of the near misses."""
+    stage(fixture, stem, place)
+    assert said(engine.audit(["."], settings_of(fixture))) == []
+    for path in place.rglob("*.py"):
+        compile(path.read_bytes(), path.name, "exec")
+
+
+@every_fixture
+def test_fix(fixture: Fixture, place: Path) -> None:
+    """The rule's own fixes make the good program of the bad one, and have nothing to do after that."""
+    stage(fixture, "bad", place)
+    rule = catalog.find(fixture.code)
+    before = engine.audit(["."], only(fixture))
+    offered = any(each.fix for file in before.files for each in file.findings if each.code == fixture.code)
+    assert offered == (rule.fix != "none")
+    if not offered:
+        return
+    rewrite = engine.rewrite(["."], only(fixture), unsafe=True, write=True)
+    assert said(rewrite.report) == []
+    bad, good = fixture.source("bad"), fixture.source("good")
+    assert bad is not None
+    assert good is not None
+    assert texts(place / bad.name) == texts(good)
+    assert engine.rewrite(["."], only(fixture), unsafe=True).patches == ()
+
+
+def test_every_rule_has_a_fixture_and_every_fixture_a_rule() -> None:
+    assert {(rule.code, rule.name) for rule in catalog.rules()} == {(fixture.code, fixture.name) for fixture in ALL}
 
 
 @every_program
