@@ -100,3 +100,27 @@ LEAF_NAMES: frozenset[str] = frozenset(
     | {"Pool", "get_context", "run_in_executor", "set_start_method", "set_default_executor"}
 )
 """A file in which none of these occurs as a name, attribute or import cannot make or configure a process pool."""
+
+_SAME = {
+    "multiprocessing.context.TimeoutError": "multiprocessing.TimeoutError",
+    "multiprocessing.pool.TimeoutError": "multiprocessing.TimeoutError",
+    "concurrent.futures._base.TimeoutError": "concurrent.futures.TimeoutError",
+    "concurrent.futures._base.CancelledError": "concurrent.futures.CancelledError",
+    "concurrent.futures.process.BrokenProcessPool": "concurrent.futures.process.BrokenProcessPool",
+    "concurrent.futures.BrokenExecutor": "concurrent.futures.BrokenExecutor",
+    "concurrent.futures._base.as_completed": "concurrent.futures.as_completed",
+    "concurrent.futures._base.wait": "concurrent.futures.wait",
+    "asyncio.tasks.gather": "asyncio.gather",
+    "asyncio.exceptions.TimeoutError": "asyncio.TimeoutError",
+    "multiprocessing.queues.Queue": "multiprocessing.Queue",
+    "multiprocessing.synchronize.Lock": "multiprocessing.Lock",
+    "multiprocessing.sharedctypes.Value": "multiprocessing.Value",
+    "multiprocessing.sharedctypes.Array": "multiprocessing.Array",
+    "multiprocessing.context.set_start_method": "multiprocessing.set_start_method",
+    "multiprocessing.context.get_context": "multiprocessing.get_context",
+}
+
+
+def canonical(name: str) -> str:
+    """One name for a thing that several modules export."""
+    return _SAME.get(name, name)

@@ -1,0 +1,428 @@
+"""The trace of one file: what `read` hands to `solve`.
+
+Every expression becomes one node; a node's number is also its evaluation order within its scope. Nodes name other nodes by number,
+so the trace is flat and free of syntax trees. Knows the shapes only. Must never know libcst, an API or a rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from poolaudit.facts import Span
+
+
+@dataclass(slots=True)
+class External:
+    """An imported module or a name of one: 'multiprocessing', 'multiprocessing.Pool'. Relative imports keep their dots."""
+
+    name: str
+
+
+@dataclass(slots=True)
+class Constant:
+    value: object
+
+
+@dataclass(slots=True)
+class FunctionValue:
+    function: int
+
+
+@dataclass(slots=True)
+class ClassValue:
+    cls: int
+
+
+@dataclass(slots=True)
+class ParameterValue:
+    function: int
+    name: str
+
+
+@dataclass(slots=True)
+class Reference:
+    """A name that is read; `target` is the node it leads to here, None when only its scopes can tell (free, global, builtin)."""
+
+    name: str
+    target: int | None
+    scope: int
+
+
+@dataclass(slots=True)
+class Attribute:
+    base: int
+    name: str
+
+
+@dataclass(slots=True)
+class Subscript:
+    base: int
+    index: int | None
+    """None for a slice."""
+
+
+@dataclass(slots=True)
+class Element:
+    """What iteration over `base` yields. `lazy`: inside a generator expression, run when somebody iterates that."""
+
+    base: int
+    lazy: bool
+
+
+@dataclass(slots=True)
+class Unpacked:
+    """Position of a destructured value; None behind a star."""
+
+    base: int
+    position: int | None
+
+
+@dataclass(slots=True)
+class Entered:
+    """What `with base as x` binds."""
+
+    base: int
+
+
+@dataclass(slots=True)
+class Awaited:
+    base: int
+
+
+@dataclass(slots=True)
+class Choice:
+    """One of several nodes: a conditional expression, a merge of branches, a loop's carried name."""
+
+    parts: list[int]
+    written: bool
+    """It is an expression of the source (x if c else y, a or b), not a merge."""
+
+
+@dataclass(slots=True)
+class Display:
+    """A literal list, tuple, set or dict. `keys` pairs with `elements` for a dict."""
+
+    form: str
+    elements: tuple[int, ...]
+    keys: tuple[int, ...]
+    stars: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Comprehension:
+    """form: list, set, dict, generator."""
+
+    form: str
+    element: int
+    key: int | None
+    block: int
+
+
+@dataclass(slots=True)
+class CallArgument:
+    keyword: str | None
+    star: str
+    value: int
+
+
+@dataclass(slots=True)
+class Call:
+    callee: int
+    arguments: tuple[CallArgument, ...]
+
+
+@dataclass(slots=True)
+class Joined:
+    """a + b: for containers the union of both, else opaque."""
+
+    left: int
+    right: int
+
+
+@dataclass(slots=True)
+class Opaque:
+    """Any other expression; its operands are looked at, never kept."""
+
+    operands: tuple[int, ...]
+
+
+Node = (
+    External
+    | Constant
+    | FunctionValue
+    | ClassValue
+    | ParameterValue
+    | Reference
+    | Attribute
+    | Subscript
+    | Element
+    | Unpacked
+    | Entered
+    | Awaited
+    | Choice
+    | Display
+    | Comprehension
+    | Call
+    | Joined
+    | Opaque
+)
+
+
+@dataclass(slots=True)
+class Frame:
+    """Where a node stands: scope, nesting, statement."""
+
+    scope: int
+    path: tuple[tuple[int, str], ...]
+    """(block id, arm), outermost first."""
+    statement: int
+    under_guard: bool
+
+
+@dataclass(slots=True)
+class HandlerTrace:
+    types: tuple[int, ...]
+    """Nodes of the type expressions."""
+    alias: str | None
+    reraises: bool
+    place: int
+
+
+@dataclass(slots=True)
+class BlockTrace:
+    """A compound statement, comprehension or class body."""
+
+    kind: str
+    scope: int
+    path: tuple[tuple[int, str], ...]
+    place: int
+    start: int = 0
+    end: int = 0
+    is_async: bool = False
+    handlers: list[HandlerTrace] = field(default_factory=list)
+    has_finally: bool = False
+    leaves: set[str] = field(default_factory=set)
+    targets: tuple[str, ...] = ()
+    iterable: int | None = None
+    tests: tuple[int, ...] = ()
+    """Nodes of the names and attributes that an if / while test mentions."""
+    forever: bool = False
+    items: tuple[int, ...] = ()
+    """For `with`: the context expressions."""
+    body_indent: str = ""
+
+
+@dataclass(slots=True)
+class StatementTrace:
+    form: str
+    alone: bool
+    indent: str
+    top: int
+    """Index of the module-level statement around it."""
+    assigned: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Bound:
+    """`name = node` in some scope; targets that are attributes keep their dotted text."""
+
+    name: str
+    node: int
+    order: int
+    frame: int
+    binding: str
+    """data, import, function, class, loop, with, except, augmented."""
+    target_place: int | None
+
+
+@dataclass(slots=True)
+class Stored:
+    """base.name = node, or base[...] = node with name None."""
+
+    base: int
+    name: str | None
+    node: int
+    order: int
+    frame: int
+    key: int | None = None
+
+
+@dataclass(slots=True)
+class StatementUse:
+    """What a statement does with a node: return, yield, drop, test, raise, delete, annotate."""
+
+    how: str
+    node: int
+    order: int
+    frame: int
+
+
+@dataclass(slots=True)
+class RaisedTrace:
+    node: int | None
+    order: int
+    frame: int
+    arguments: tuple[CallArgument, ...]
+
+
+@dataclass(slots=True)
+class ParameterTrace:
+    name: str
+    kind: str
+    """positional, keyword, star, double_star."""
+    default: int | None
+
+
+@dataclass(slots=True)
+class FunctionTrace:
+    """A def or lambda. Its id is also the id of its scope; function 0 stands for the module."""
+
+    id: int
+    name: str
+    qualname: str
+    parent: int
+    class_id: int | None
+    is_lambda: bool
+    is_async: bool
+    under_guard: bool
+    node: int
+    parameters: tuple[ParameterTrace, ...]
+    decorators: tuple[int, ...]
+    place: int
+    indent: str
+    is_generator: bool = False
+    returns: list[int] = field(default_factory=list)
+    yields: list[int] = field(default_factory=list)
+    raises: list[RaisedTrace] = field(default_factory=list)
+    globals: set[str] = field(default_factory=set)
+    """Names declared `global`."""
+    nonlocals: set[str] = field(default_factory=set)
+    bindings: dict[str, list[Bound]] = field(default_factory=dict)
+    first: int = 0
+    last: int = 0
+    """Nodes of the body: first <= node < last (nested functions lie elsewhere)."""
+    loops: int = 0
+    stars: list[str] = field(default_factory=list)
+    """Modules star-imported in this scope."""
+
+
+@dataclass(slots=True)
+class ClassTrace:
+    id: int
+    name: str
+    scope: int
+    node: int
+    bases: tuple[int, ...]
+    under_guard: bool
+    place: int
+    members: dict[str, list[int]] = field(default_factory=dict)
+    methods: dict[str, int] = field(default_factory=dict)
+    decorators: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class ImportTrace:
+    name: str
+    api: str
+    frame: int
+
+
+class Places(Protocol):
+    """Spans of what a trace numbers, computed when asked for."""
+
+    def node(self, node: int) -> Span:
+        """An expression, own parentheses included."""
+
+    def parenthesized(self, node: int) -> bool:
+        """The expression has parentheses of its own."""
+
+    def argument(self, call: int, index: int) -> tuple[Span, Span | None]:
+        """An argument with keyword or star, and its keyword alone."""
+
+    def argument_list(self, call: int) -> Span:
+        """Between a call's parentheses."""
+
+    def attribute_name(self, node: int) -> Span:
+        """The name after the dot."""
+
+    def statement(self, statement: int) -> Span:
+        """A statement, decorators excluded."""
+
+    def statement_top(self, statement: int) -> Span:
+        """A statement, decorators included."""
+
+    def block(self, place: int) -> tuple[Span, Span, Span]:
+        """Statement, header and first body of a block."""
+
+    def handler(self, place: int) -> tuple[Span, Span | None, Span]:
+        """Header, type expression and body of an except clause."""
+
+    def function(self, place: int) -> tuple[Span, Span | None, Span, Span]:
+        """Whole with decorators, name, parameters, body."""
+
+    def target(self, place: int) -> Span:
+        """A target of an assignment."""
+
+
+@dataclass(slots=True)
+class Trace:
+    """Everything read of one file."""
+
+    path: str
+    text: str
+    places: Places
+    nodes: list[Node] = field(default_factory=list)
+    node_frames: list[int] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
+    blocks: list[BlockTrace] = field(default_factory=list)
+    statements: list[StatementTrace] = field(default_factory=list)
+    functions: list[FunctionTrace] = field(default_factory=list)
+    classes: list[ClassTrace] = field(default_factory=list)
+    imports: list[ImportTrace] = field(default_factory=list)
+    stores: list[Stored] = field(default_factory=list)
+    uses: list[StatementUse] = field(default_factory=list)
+    reads: list[int] = field(default_factory=list)
+    """Reference nodes without a target, in reading order."""
+    guard: int | None = None
+    """Block id of the main guard of module level."""
+    guard_calls: bool = False
+    visible_work: bool = False
+    """A call stands as a statement of module level, outside the guard."""
+    names: set[str] = field(default_factory=set)
+
+    def frame(self, node: int) -> Frame:
+        return self.frames[self.node_frames[node]]
+
+
+def walk(trace: Trace, node: int) -> Sequence[int]:
+    """The node and every node that its expression is made of, names not followed."""
+    found: list[int] = []
+    todo = [node]
+    while todo:
+        current = todo.pop()
+        found.append(current)
+        todo.extend(operands(trace.nodes[current]))
+    return found
+
+
+def operands(node: Node) -> tuple[int, ...]:
+    """The nodes that an expression is written with; what a name leads to is not one of them."""
+    if isinstance(node, (Attribute, Element, Unpacked, Entered, Awaited)):
+        return (node.base,)
+    if isinstance(node, Subscript):
+        return (node.base,) if node.index is None else (node.base, node.index)
+    if isinstance(node, Call):
+        return (node.callee, *(argument.value for argument in node.arguments))
+    if isinstance(node, Choice):
+        return tuple(node.parts) if node.written else ()
+    if isinstance(node, Display):
+        return (*node.keys, *node.elements, *node.stars)
+    if isinstance(node, Comprehension):
+        return (node.element,) if node.key is None else (node.key, node.element)
+    if isinstance(node, Joined):
+        return (node.left, node.right)
+    if isinstance(node, Opaque):
+        return node.operands
+    return ()
