@@ -6,6 +6,7 @@ that must not reach a terminal. Must never know a report, the environment or whe
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
 from dataclasses import dataclass
@@ -62,13 +63,19 @@ def harmless(text: str) -> str:
     return "".join(shown(text)) if not text.isprintable() else text
 
 
+_CODE = re.compile(r"`[^`]*`")
+_STICKY = "\ue000"
+"""Stands for a blank at which a line must not break."""
+
+
 def wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
-    """`text` in lines of at most `width` cells, as far as its words allow; `first` and `rest` stand before them."""
-    return textwrap.wrap(
-        text,
+    """`text` in lines of at most `width` cells, as far as words and `code` allow; `first` and `rest` stand before them."""
+    lines = textwrap.wrap(
+        _CODE.sub(lambda code: code[0].replace(" ", _STICKY), text),
         max(width, len(rest) + 20),
         initial_indent=first,
         subsequent_indent=rest,
         break_long_words=False,
         break_on_hyphens=False,
-    ) or [first.rstrip()]
+    )
+    return [line.replace(_STICKY, " ") for line in lines] or [first.rstrip()]

@@ -1,0 +1,563 @@
+"""The command line.
+
+Knows arguments, the environment, streams and exit statuses; the only module that prints, exits or reads environment variables.
+Must never know how anything is found, decided or worded: it parses, calls the engine and hands the report to a format.
+
+Imports stay inside the functions that need them: most runs end before libcst, rich or msgspec would be worth their start-up time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import monotonic
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from poolaudit import __version__
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from poolaudit.config import Config
+    from poolaudit.engine import Rewrite
+    from poolaudit.report import Problem, Report
+    from poolaudit.report.advice import Advised
+    from poolaudit.rule import Rule
+
+CLEAN, FOUND, FAILED, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
+FORMATS = ("text", "concise", "json")
+SEVERITIES = ("error", "warning", "info")
+WIDTH = 120
+"""Cells of a line where the output is no terminal."""
+WIDEST = 140
+"""Longer lines are hard to read, however wide the terminal is."""
+PROGRESS_AFTER = 1.0
+"""Seconds of silence before progress is shown."""
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+# --- streams
+
+
+def use_color(choice: str, stream: IO[str], environ: Mapping[str, str]) -> bool:
+    """--color, then NO_COLOR, then FORCE_COLOR or CLICOLOR_FORCE, then TERM=dumb, then whether it is a terminal.
+
+    https://no-color.org, https://force-color.org, https://bixense.com/clicolors
+    """
+    if choice != "auto":
+        return choice == "always"
+    if environ.get("NO_COLOR"):
+        return False
+    if any(environ.get(name, "0") not in ("", "0") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+        return True
+    return environ.get("TERM") != "dumb" and stream.isatty()
+
+
+def line_width() -> int:
+    """The terminal's columns (or COLUMNS), within reason."""
+    from shutil import get_terminal_size
+
+    return min(get_terminal_size((WIDTH, 24)).columns, WIDEST)
+
+
+class ProgressLine:
+    """A bar on stderr, once the work takes long and somebody watches a terminal."""
+
+    def __init__(self, quiet: bool) -> None:
+        watched = sys.stderr.isatty() and not any(os.environ.get(name) for name in ("CI", "PRE_COMMIT"))
+        self._wanted = watched and not quiet and os.environ.get("TERM") != "dumb"
+        self._since = monotonic()
+        self._bar: Progress | None = None
+
+    def __call__(self, path: str, done: int, total: int) -> None:
+        if not self._wanted or monotonic() - self._since < PROGRESS_AFTER:
+            return
+        if self._bar is None:
+            self._bar = _progress_bar()
+            self._bar.add_task("", total=total)
+        self._bar.update(self._bar.task_ids[0], completed=done, total=total, description=_shortened(path))
+
+    def __enter__(self) -> ProgressLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _progress_bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    description = TextColumn("{task.description}", markup=False)
+    bar = Progress(BarColumn(20), MofNCompleteColumn(), description, console=Console(stderr=True), transient=True)
+    bar.start()
+    return bar
+
+
+def _shortened(path: str) -> str:
+    return path if len(path) <= 60 else f"...{path[-57:]}"
+
+
+# --- options
+
+
+def _split(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+    """Repeated options hold comma-separated lists, too."""
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+
+def _complete_rules(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Codes and names of rules; behind the last comma of a list."""
+    from poolaudit.catalog import rules
+
+    done, comma, last = incomplete.rpartition(",")
+    found = ((word, rule) for rule in rules() for word in (rule.code, rule.name))
+    return [
+        CompletionItem(f"{done}{comma}{word}", help=rule.doc.strip().partition("\n")[0])
+        for word, rule in found
+        if word.lower().startswith(last.lower())
+    ]
+
+
+def _outputs(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """FORMAT=PATH, several times."""
+    pairs = tuple((form, path) for form, _, path in (value.partition("=") for value in values))
+    for (form, path), value in zip(pairs, values, strict=True):
+        if form not in FORMATS or not path:
+            raise click.BadParameter(f"{value!r} is not FORMAT=PATH with FORMAT one of {', '.join(FORMATS)}.")
+    return pairs
+
+
+def _selectors(name: str, text: str) -> Callable[[Command], Command]:
+    return click.option(
+        name,
+        metavar="RULES",
+        multiple=True,
+        callback=_split,
+        shell_complete=_complete_rules,
+        help=f"{text} (repeatable, or a,b).",
+    )
+
+
+def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator, in the order of the help text."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+PROJECT = _all(
+    click.option(
+        "--target-version",
+        metavar="VERSIONS",
+        multiple=True,
+        callback=_split,
+        help="Python versions that the code supports, e.g. 3.10,3.14 (default: requires-python).",
+    ),
+    click.option("--config", metavar="FILE", type=click.Path(exists=True, dir_okay=False), help="Use this configuration file."),
+    click.option("--isolated", is_flag=True, help="Ignore every configuration file; requires-python is still read."),
+)
+TERMINAL = _all(
+    click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours (default: auto)."),
+    click.option("-q", "--quiet", is_flag=True, help="Findings and problems only."),
+    click.option("-v", "--verbose", is_flag=True, help="Say more."),
+)
+PATHS = click.Path(path_type=str)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "--version", prog_name="poolaudit", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Decides between multiprocessing.Pool and ProcessPoolExecutor, and finds what hangs, loses work or breaks with Python 3.14.
+
+    \b
+      poolaudit scan .               the bugs, and what they add up to
+      poolaudit advise FILE:LINE     which API that pool should use, and why
+      poolaudit explain PA502        a rule, with programs that show the harm
+    """
+
+
+# --- scan
+
+
+@cli.command(short_help="Find what is wrong with the pools of files and folders.")
+@click.argument("paths", nargs=-1, type=PATHS)
+@click.option("--fix", is_flag=True, help="Apply the safe fixes.")
+@click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: the unsafe fixes, too.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
+@_selectors("--select", "Only these rules: codes, names or prefixes (PA, PA5)")
+@_selectors("--extend-select", "These rules as well, e.g. opt-in ones")
+@_selectors("--ignore", "Not these rules")
+@click.option(
+    "--confidence",
+    type=click.Choice(["certain", "likely"]),
+    help="'likely' shows what is probable but not proven, too (default: certain).",
+)
+@click.option(
+    "--exclude", metavar="PATTERNS", multiple=True, callback=_split, help="Leave these out, in place of the configured ones."
+)
+@click.option("--force-exclude", is_flag=True, help="Excludes hold for files named on the command line, too (for pre-commit).")
+@PROJECT
+@click.option("--output-format", type=click.Choice(FORMATS), default="text", help="What is printed (default: text).")
+@click.option(
+    "--output",
+    "outputs",
+    metavar="FORMAT=PATH",
+    multiple=True,
+    callback=_outputs,
+    help="Write a report to a file as well (repeatable).",
+)
+@click.option("--statistics", is_flag=True, help="Only how often each rule reported.")
+@click.option("--show-files", is_flag=True, help="Only the files that would be looked at.")
+@click.option("--fail-on", type=click.Choice(SEVERITIES), help="The least severity that ends with status 1 (default: warning).")
+@click.option("--exit-zero", is_flag=True, help="Status 0 in spite of findings; 2 stays 2.")
+@click.option(
+    "--stdin-filename", metavar="PATH", type=PATHS, help="The name of what is read from standard input, with '-' as path."
+)
+@click.option("--no-cache", is_flag=True, help="Reserved: there is no cache yet.")
+@click.option("-j", "--jobs", metavar="N", type=click.IntRange(1), help="Reserved: one process does the work for now.")
+@TERMINAL
+@click.pass_context
+def scan(context: click.Context, /, paths: tuple[str, ...], **options: Any) -> None:
+    """Audit files and folders: findings, and what the pools add up to.
+
+    Exit status: 0 clean, 1 findings at warning or above (or files changed by --fix, or a --diff that is not empty), 2 something
+    could not be done.
+    """
+    context.exit(_Scan(paths or (".",), options).run())
+
+
+class _Scan:
+    """One `scan`: the options, and which of the ways through the engine they ask for."""
+
+    def __init__(self, paths: tuple[str, ...], options: dict[str, Any]) -> None:
+        self.paths = paths
+        self.stdin = paths == ("-",)
+        self.options = options
+        if "-" in paths and not self.stdin:
+            raise click.UsageError("'-' (standard input) cannot be mixed with other paths.")
+        if options["stdin_filename"] and not self.stdin:
+            raise click.UsageError("--stdin-filename needs '-' as the only path.")
+        if options["statistics"] and options["output_format"] != "text":
+            raise click.UsageError("--statistics is text only.")
+
+    def run(self) -> int:
+        config = self._config()
+        if self.options["show_files"]:
+            return self._show_files(config)
+        if self.options["diff"]:
+            return self._diff(config)
+        if self.options["fix"]:
+            return self._fix(config)
+        report = self._audit(config)
+        _print(self._rendered(report, sys.stdout))
+        self._write_outputs(report)
+        return self._status(report, config)
+
+    @property
+    def _name(self) -> str:
+        """What standard input is called."""
+        return self.options["stdin_filename"] or "stdin.py"
+
+    def _config(self) -> Config:
+        where = (self._name,) if self.stdin else self.paths
+        chosen = ("select", "extend_select", "ignore", "exclude", "confidence", "fail_on", "force_exclude")
+        return _load(where, self.options, **{key: self.options[key] for key in chosen})
+
+    def _show_files(self, config: Config) -> int:
+        from poolaudit.discover import discover
+
+        discovery = discover(self.paths, config)
+        _print("".join(f"{name}\n" for name in discovery.scanned))
+        return _tell(discovery.problems)
+
+    def _audit(self, config: Config) -> Report:
+        from poolaudit import engine
+
+        if self.stdin:
+            return engine.audit_stdin(_stdin(), self._name, config)
+        with ProgressLine(self.options["quiet"]) as progress:
+            return engine.audit(self.paths, config, progress=progress)
+
+    def _rewrite(self, config: Config, data: bytes, *, write: bool) -> Rewrite:
+        from poolaudit import engine
+
+        unsafe = self.options["unsafe_fixes"]
+        if self.stdin:
+            return engine.rewrite_stdin(data, self._name, config, unsafe=unsafe)
+        with ProgressLine(self.options["quiet"]) as progress:
+            return engine.rewrite(self.paths, config, unsafe=unsafe, write=write, progress=progress)
+
+    def _diff(self, config: Config) -> int:
+        """Shows what --fix would do, and writes nothing."""
+        from poolaudit.report.diff import painted, patch
+
+        rewrite = self._rewrite(config, _stdin() if self.stdin else b"", write=False)
+        color = use_color(self.options["color"], sys.stdout, os.environ)
+        _print("".join(painted(patch(each.before, each.after, each.path), color=color) for each in rewrite.patches))
+        if not self.options["quiet"]:
+            _say(_would_fix(rewrite, self.options["unsafe_fixes"]))
+        return _tell(_problems(rewrite.report)) or self._changed(rewrite)
+
+    def _fix(self, config: Config) -> int:
+        """Writes the fixes and reports what is left. Of standard input the new text is the result, the report goes to stderr."""
+        data = _stdin() if self.stdin else b""
+        rewrite = self._rewrite(config, data, write=True)
+        if self.stdin:
+            _print_bytes(_fixed(rewrite, data))
+            _say(self._rendered(rewrite.report, sys.stderr))
+        else:
+            _print(self._rendered(rewrite.report, sys.stdout))
+        self._write_outputs(rewrite.report)
+        return self._status(rewrite.report, config) or self._changed(rewrite)
+
+    def _changed(self, rewrite: Rewrite) -> int:
+        return FOUND if rewrite.patches and not self.options["exit_zero"] else CLEAN
+
+    def _status(self, report: Report, config: Config) -> int:
+        from poolaudit.report.summary import exit_status
+
+        return exit_status(report, config.fail_on, exit_zero=self.options["exit_zero"])
+
+    def _rendered(self, report: Report, stream: IO[str]) -> str:
+        form = self.options["output_format"]
+        if form != "text":
+            return _formatted(form, report)
+        from poolaudit.report import text
+
+        color = use_color(self.options["color"], stream, os.environ)
+        if self.options["statistics"]:
+            return text.statistics(report, color=color)
+        return text.render(report, color=color, width=line_width(), quiet=self.options["quiet"], verbose=self.options["verbose"])
+
+    def _write_outputs(self, report: Report) -> None:
+        for form, path in self.options["outputs"]:
+            with click.open_file(path, "w", encoding="utf-8", atomic=path != "-") as stream:
+                stream.write(_formatted(form, report))
+
+
+def _formatted(form: str, report: Report) -> str:
+    """A report in a format, for a file or a program: no colours, one width."""
+    from importlib import import_module
+
+    module = import_module(f"poolaudit.report.{form}")
+    rendered: str = module.render(report)
+    return rendered
+
+
+def _would_fix(rewrite: Rewrite, unsafe: bool) -> str:
+    from poolaudit.report.summary import summarize
+
+    if not rewrite.patches:
+        hidden = 0 if unsafe else summarize(rewrite.report).unsafe
+        return "Nothing to change" + (f" ({hidden} more with --unsafe-fixes)\n" if hidden else "\n")
+    fixes = sum(len(each.fixed) for each in rewrite.patches)
+    command = f"poolaudit scan --fix{' --unsafe-fixes' if unsafe else ''}"
+    return (
+        f"Would fix {fixes} {'finding' if fixes == 1 else 'findings'} in {len(rewrite.patches)} "
+        f"{'file' if len(rewrite.patches) == 1 else 'files'}: {command}\n"
+    )
+
+
+def _fixed(rewrite: Rewrite, data: bytes) -> bytes:
+    """Standard input with its fixes, in its own encoding."""
+    from poolaudit.source import encode
+
+    return encode(rewrite.patches[0].source, rewrite.patches[0].after) if rewrite.patches else data
+
+
+# --- advise
+
+
+@cli.command(short_help="Tell which API each pool should use, and why.")
+@click.argument("places", nargs=-1, required=True, metavar="PATH[:LINE]...", type=PATHS)
+@PROJECT
+@click.option("--output-format", type=click.Choice(["text", "json", "markdown"]), default="text", help="(default: text)")
+@TERMINAL
+@click.pass_context
+def advise(context: click.Context, /, places: tuple[str, ...], **options: Any) -> None:
+    """Tell which API each pool should use: what was asked, the line that answered, what is not known, what would flip it."""
+    from poolaudit import engine
+    from poolaudit.report import advice
+
+    asked = [_place(place) for place in places]
+    paths = tuple(dict.fromkeys(path for path, _ in asked))
+    config = _load(paths, options)
+    with ProgressLine(options["quiet"]) as progress:
+        report = engine.audit(paths, config, progress=progress)
+    pools = advice.advised(report)
+    try:
+        chosen = _chosen(pools, asked)
+    except advice.NoPoolError as error:
+        raise click.UsageError(str(error)) from error
+    if options["output_format"] == "text":
+        color = use_color(options["color"], sys.stdout, os.environ)
+        _print(advice.text(chosen, color=color, width=line_width(), verbose=options["verbose"]))
+    else:
+        _print({"json": advice.json, "markdown": advice.markdown}[options["output_format"]](chosen))
+    if not chosen and not options["quiet"]:
+        _say(f"No process pools in {', '.join(paths)}\n")
+    context.exit(_tell(_problems(report)))
+
+
+def _place(place: str) -> tuple[str, int | None]:
+    """'path:12' as path and line; a file that is really called so comes first."""
+    path, colon, line = place.rpartition(":")
+    if colon and line.isdecimal() and not os.path.exists(place):
+        return path, int(line)
+    return place, None
+
+
+def _chosen(pools: Sequence[Advised], asked: Iterable[tuple[str, int | None]]) -> list[Advised]:
+    """The pools of every place, each once, in the order of the report."""
+    from poolaudit.report.advice import at_line
+
+    wanted: set[int] = set()
+    for path, line in asked:
+        below = [each for each in pools if _is_below(each.path, path)]
+        wanted.update(id(each) for each in (below if line is None else at_line(below, path, line)))
+    return [each for each in pools if id(each) in wanted]
+
+
+def _is_below(path: str, folder: str) -> bool:
+    path, folder = os.path.abspath(path), os.path.abspath(folder)
+    return path == folder or path.startswith(os.path.join(folder, ""))
+
+
+# --- explain
+
+
+@cli.command(short_help="Explain rules, or draw the decision tree.")
+@click.argument("wanted", nargs=-1, metavar="[RULE]...", shell_complete=_complete_rules)
+@click.option("--all", "everything", is_flag=True, help="The page of every rule.")
+@click.option("--tree", is_flag=True, help="The decision tree.")
+@click.option("--output-format", type=click.Choice(["text", "markdown", "json"]), default="text", help="(default: text)")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours (default: auto).")
+@click.pass_context
+def explain(
+    context: click.Context, wanted: tuple[str, ...], everything: bool, tree: bool, output_format: str, color: str
+) -> None:
+    """Explain rules (by code, name or prefix) with programs that show the harm; without a rule, list them all."""
+    from poolaudit import explain as pages
+    from poolaudit.catalog import rules
+
+    if tree:
+        _print(pages.tree(output_format))
+        return
+    painted = use_color(color, sys.stdout, os.environ)
+    if everything:
+        _print(pages.render(rules(), output_format, color=painted, width=line_width()))
+    elif wanted:
+        _print(pages.render(_rules(wanted), output_format, color=painted, width=line_width()))
+    else:
+        _print(pages.listing(rules(), output_format, color=painted, width=line_width()))
+
+
+def _rules(selectors: Iterable[str]) -> list[Rule]:
+    """The rules that the selectors mean, by code."""
+    from poolaudit.catalog import UnknownRuleError, resolve, rules
+
+    try:
+        codes = {code for selector in selectors for code in resolve(selector)}
+    except UnknownRuleError as error:
+        raise click.UsageError(str(error)) from error
+    return [rule for rule in rules() if rule.code in codes]
+
+
+# --- shared
+
+
+def _load(paths: Sequence[str], options: Mapping[str, Any], **chosen: Any) -> Config:
+    """The configuration for the paths, with what the command line says."""
+    from poolaudit import config
+
+    start = config.common_folder(paths)
+    loaded = config.load(start, config_file=options["config"], isolated=options["isolated"])
+    return config.override(loaded, target_version=options["target_version"], **chosen)
+
+
+def _problems(report: Report) -> tuple[Problem, ...]:
+    return (*report.problems, *(problem for file in report.files for problem in file.problems))
+
+
+def _tell(problems: Iterable[Problem]) -> int:
+    """Problems on stderr, and the exit status that they make."""
+    from poolaudit.report.concise import located
+
+    status = CLEAN
+    for problem in problems:
+        _say(f"{located(problem)}\n")
+        status = FAILED
+    return status
+
+
+def _stdin() -> bytes:
+    return sys.stdin.buffer.read()
+
+
+def _print(text: str) -> None:
+    """A result. Whether it has colours was decided before."""
+    click.echo(text, nl=False, color=True)
+
+
+def _print_bytes(data: bytes) -> None:
+    click.echo(data, nl=False)
+
+
+def _say(text: str) -> None:
+    """What is no result."""
+    click.echo(text, err=True, nl=False, color=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line and exits: 130 when interrupted, 141 when the reader of stdout has gone, 2 for a bug of our own."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more on its way out
+        status = PIPE_CLOSED
+    sys.exit(status)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        status = cli.main(arguments, prog_name="poolaudit", standalone_mode=False)
+    except click.Abort:
+        _say("Interrupted\n")
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return FAILED
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001  an exit status of 1 would say "findings"
+        return _crashed(error)
+    return int(status or CLEAN)
+
+
+def _crashed(error: Exception) -> int:
+    """Bad configuration in one line; anything else is a bug, with its traceback."""
+    from poolaudit.config import ConfigError
+
+    if isinstance(error, ConfigError):
+        _say(f"Error: {error}\n")
+        return FAILED
+    from traceback import format_exception
+
+    _say("".join(format_exception(error)))
+    _say(f"poolaudit {__version__} failed: this is a bug in poolaudit, not in your code\n")
+    return FAILED

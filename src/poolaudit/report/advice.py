@@ -1,0 +1,266 @@
+"""The decision of each pool with its reasons: what was asked, what answered, what is not known, what would flip it.
+
+Knows wording and layout for people (text), for reviews (markdown) and for programs (json). Must never know how a
+decision is made.
+"""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from poolaudit.facts import PoolSite
+from poolaudit.report import FileReport, Report, Reported
+from poolaudit.report.lines import Lines
+from poolaudit.report.summary import Readiness, active
+from poolaudit.report.terminal import Paint, harmless, wrapped
+from poolaudit.tree import Decision, Traced, Verdict
+
+WIDTH = 120
+"""Cells of a line where no terminal says otherwise."""
+
+VERDICTS: dict[Verdict, str] = {
+    "keep-executor": "keep ProcessPoolExecutor",
+    "use-executor": "move to ProcessPoolExecutor",
+    "keep-pool": "keep Pool",
+    "use-pool": "move to Pool",
+    "either": "either will do",
+    "leave": "leave it to its library",
+    "undecided": "undecided",
+}
+"""What each verdict asks the reader to do."""
+
+READINESS: dict[Readiness, str] = {
+    "break": "Python 3.14: breaks under its default start method",
+    "change": "Python 3.14: its default start method changes what this pool does",
+    "unaffected": "Python 3.14: unaffected",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """One pool with everything that is said of it."""
+
+    path: str
+    lines: Lines
+    site: PoolSite
+    decision: Decision
+    readiness: Readiness | None
+    findings: tuple[Reported, ...]
+    pool: str
+    """The construction on one line: 'mp.Pool(8)'."""
+    function: str
+    """The qualified name of the function that builds it; '' at module level."""
+
+    @property
+    def line(self) -> int:
+        return self.lines.place(self.site.point.span.start).line
+
+    @property
+    def title(self) -> str:
+        return f"{self.pool} in {self.function}()" if self.function else f"{self.pool} at module level"
+
+
+class NoPoolError(Exception):
+    """There is no pool with a decision at the place that was asked for. The message says where there are some."""
+
+
+def advised(report: Report) -> tuple[Advised, ...]:
+    """Every pool of the report that has a decision: thread pools and interpreter pools have none."""
+    return tuple(each for file in report.files for each in _of_file(file))
+
+
+def at_line(pools: Sequence[Advised], path: str, line: int) -> tuple[Advised, ...]:
+    """Those of one file's pools that a line speaks of: built there, used there, or around it. Raises NoPoolError, with `path`."""
+    for covers in (_built_on, _used_on, _around):
+        if found := tuple(each for each in pools if covers(each, line)):
+            return found
+    known = ", ".join(str(each.line) for each in pools)
+    raise NoPoolError(f"no process pool at {path}:{line}" + (f" (there are pools on line {known})" if known else ""))
+
+
+def _of_file(file: FileReport) -> Iterator[Advised]:
+    facts = file.facts
+    if facts is None:
+        return
+    lines = Lines(facts.text)
+    for index, (site, decision) in enumerate(zip(facts.sites, file.decisions, strict=False)):
+        if decision is None:
+            continue
+        span = site.point.span
+        function = facts.functions.get(site.function)
+        yield Advised(
+            path=file.path,
+            lines=lines,
+            site=site,
+            decision=decision,
+            readiness=file.readiness[index] if file.readiness else None,
+            findings=tuple(each for each in active(file) if each.site == index),
+            pool=harmless(textwrap.shorten(facts.text[span.start : span.end], 60, placeholder="...")),
+            function=function.qualname if function is not None else "",
+        )
+
+
+def _built_on(each: Advised, line: int) -> bool:
+    span = each.site.point.span
+    return each.line <= line <= each.lines.place(span.end).line
+
+
+def _used_on(each: Advised, line: int) -> bool:
+    spans = (operation.point.span for operation in each.site.operations)
+    return any(each.lines.place(span.start).line <= line <= each.lines.place(span.end).line for span in spans)
+
+
+def _around(each: Advised, line: int) -> bool:
+    block = each.site.with_block
+    span = block.span if block is not None else each.site.point.statement.span
+    return each.lines.place(span.start).line <= line <= each.lines.place(span.end).line
+
+
+# --- text
+
+
+def text(pools: Iterable[Advised], *, color: bool = False, width: int = WIDTH, verbose: bool = False) -> str:
+    """For people. `verbose` adds the branches that were not taken and would lead to the same verdict."""
+    paint = Paint(color)
+    return "\n".join("".join(f"{line}\n" for line in _text(each, paint, width, verbose)) for each in pools)
+
+
+def _text(each: Advised, paint: Paint, width: int, verbose: bool) -> Iterator[str]:
+    decision = each.decision
+    place = f"{harmless(each.path)}:{each.line}"
+    verdict = f"{VERDICTS[decision.verdict]} ({decision.strength})"
+    gap = max(width - len(place) - len(each.title) - len(verdict) - 3, 2)
+    yield f"{paint(place, 'bold')}: {each.title}{' ' * gap} {paint(verdict, 'green', 'bold')}"
+    yield from _trace(each, paint, width)
+    yield from _item(f"-> {VERDICTS[decision.verdict]}: {decision.reason}", width, "     ")
+    for sentence in decision.not_known:
+        yield from _item(f"open: {sentence}", width)
+    for sentence in decision.would_flip:
+        yield from _item(f"would flip: {sentence}", width)
+    for sentence in _not_taken(decision, verbose):
+        yield from _item(f"not taken: {sentence}", width)
+    if each.readiness is not None:
+        yield f"  {READINESS[each.readiness]}"
+    for found in each.findings:
+        line = each.lines.line_of(found.finding.where)
+        yield from _item(f"{found.code} {found.name} [{found.severity}] line {line}: {found.finding.message}", width)
+    for number, command in enumerate(_commands(each)):
+        yield f"  {'next:' if number == 0 else '     '} {paint(command, 'green')}"
+
+
+def _trace(each: Advised, paint: Paint, width: int) -> Iterator[str]:
+    """Question, answer and evidence as three columns."""
+    trace = each.decision.trace
+    left = min(max((len(traced.question) for traced in trace), default=0), max(width // 2 - 10, 30))
+    right = max(width - left - 13, 24)
+    for traced in trace:
+        question = textwrap.wrap(traced.question, left)
+        because = textwrap.wrap(harmless(_because(each, traced)), right, break_long_words=False)
+        colours = {"yes": ("yellow",), "unknown": ("cyan",), "no": ("dim",)}[traced.evidence.answer]
+        answer = paint(f"{traced.evidence.answer:9}", *colours)
+        for number, (asked, answered) in enumerate(zip_longest(question, because, fillvalue="")):
+            yield f"  {asked:{left}}  {answer if number == 0 else ' ' * 9}{answered}".rstrip()
+
+
+def _because(each: Advised, traced: Traced) -> str:
+    line = each.lines.line_of(traced.evidence.where)
+    return ": ".join(part for part in (f"line {line}" if line else "", traced.evidence.because) if part)
+
+
+def _item(sentence: str, width: int, rest: str = "    ") -> list[str]:
+    return wrapped(harmless(sentence), width, "  ", rest)
+
+
+def _not_taken(decision: Decision, verbose: bool) -> tuple[str, ...]:
+    """The branches to another place; what would flip the verdict has been said."""
+    return tuple(sentence for sentence in decision.not_taken if sentence not in decision.would_flip) if verbose else ()
+
+
+def _commands(each: Advised) -> tuple[str, ...]:
+    """What to do next: read the worst finding's rule, see its fix; else the whole tree."""
+    if not each.findings:
+        return ("poolaudit explain --tree",)
+    worst = min(each.findings, key=lambda found: ("error", "warning", "info").index(found.severity))
+    commands = [f"poolaudit explain {worst.code}"]
+    if fixes := {found.fix.applicability for found in each.findings if found.fix is not None}:
+        unsafe = "" if "safe" in fixes else " --unsafe-fixes"
+        commands.append(f"poolaudit scan --diff{unsafe} {shlex.quote(harmless(each.path))}")
+    return tuple(commands)
+
+
+# --- markdown
+
+
+def markdown(pools: Iterable[Advised]) -> str:
+    """For a review or an issue: a section per pool, the trace as a table."""
+    return "\n".join("".join(f"{line}\n" for line in _markdown(each)) for each in pools)
+
+
+def _markdown(each: Advised) -> Iterator[str]:
+    decision = each.decision
+    yield f"### {_cell(each.path)}:{each.line}: `{each.title.replace('`', '')}`"
+    yield f"\n**{VERDICTS[decision.verdict]}** ({decision.strength}): {_cell(decision.reason)}\n"
+    yield "| question | answer | because |"
+    yield "|---|---|---|"
+    for traced in decision.trace:
+        yield f"| {_cell(traced.question)} | {traced.evidence.answer} | {_cell(_because(each, traced))} |"
+    yield ""
+    sections = (("Open", decision.not_known), ("Would flip", decision.would_flip), ("Not taken", _not_taken(decision, True)))
+    for heading, sentences in sections:
+        if sentences:
+            yield f"{heading}:\n"
+            yield from (f"- {_cell(sentence)}" for sentence in sentences)
+            yield ""
+    if each.readiness is not None:
+        yield f"{READINESS[each.readiness]}.\n"
+    for found in each.findings:
+        line = each.lines.line_of(found.finding.where)
+        yield f"- **{found.code}** {found.name} [{found.severity}], line {line}: {_cell(found.finding.message)}"
+    yield f"\nNext: {', '.join(f'`{command}`' for command in _commands(each))}"
+
+
+def _cell(text: str) -> str:
+    """Text that stays text in a markdown table, outside code spans."""
+    return harmless(text).replace("|", "\\|").replace("<", "&lt;")
+
+
+# --- json
+
+
+def json(pools: Iterable[Advised]) -> str:
+    """For programs: {"schema_version", "tool", "pools"}; the decision as in `scan --output-format json`, with `not_taken`."""
+    from poolaudit import __version__
+    from poolaudit.report import json as contract
+
+    records = [
+        {
+            "path": contract.unicode(each.path),
+            "line": each.line,
+            "column": each.lines.place(each.site.point.span.start).column,
+            "pool": each.pool,
+            "function": each.function or None,
+            "api": each.site.api,
+            "kind": each.site.kind,
+            "decision": contract.decision_record(each.decision, each.path, each.lines),
+            "not_taken": each.decision.not_taken,
+            "readiness": each.readiness,
+            "findings": [
+                {
+                    "code": found.code,
+                    "name": found.name,
+                    "severity": found.severity,
+                    "line": each.lines.line_of(found.finding.where),
+                    "message": found.finding.message,
+                }
+                for found in each.findings
+            ],
+            "next": _commands(each),
+        }
+        for each in pools
+    ]
+    tool = contract.ToolRecord("poolaudit", __version__)
+    return contract.encode({"schema_version": contract.SCHEMA_VERSION, "tool": tool, "pools": records})
