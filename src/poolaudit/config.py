@@ -6,12 +6,27 @@ Must never know which rules exist (selectors are strings here; the catalog resol
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import difflib
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from poolaudit.rule import Confidence, Severity
-from poolaudit.settings import Settings
+from poolaudit.settings import ALL_VERSIONS, NEWEST, OLDEST, Settings, Version
+
+KEYS = (
+    "extend", "select", "extend-select", "ignore", "per-file-ignores", "exclude", "extend-exclude", "target-version", "platforms",
+    "confidence", "fail-on",
+)  # fmt: skip
+PLATFORMS = ("linux", "macos", "windows")
+CONFIDENCES: tuple[Confidence, ...] = ("certain", "likely")
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
+REPOSITORY = (".git", ".hg", ".svn")
 
 DEFAULT_EXCLUDE = (
     ".bzr", ".direnv", ".eggs", ".git", ".git-rewrite", ".hg", ".ipynb_checkpoints", ".mypy_cache", ".nox", ".pants.d",
@@ -30,7 +45,7 @@ class Config:
     """What a run is asked to do. Selectors are codes, names or prefixes, not resolved yet."""
 
     root: Path
-    """Absolute folder that patterns are relative to: the configuration file's, else the project's, else where the search began."""
+    """Absolute folder that patterns are relative to: of the configuration file, the project, the repository or the search."""
     file: Path | None = None
     """The configuration file that was used."""
     select: tuple[str, ...] = ()
@@ -53,10 +68,19 @@ class Config:
 def load(start: Path | str, *, config_file: Path | str | None = None, isolated: bool = False) -> Config:
     """The configuration for `start` (a file or folder): the nearest poolaudit.toml, or pyproject.toml with [tool.poolaudit].
 
-    The search goes from `start` upwards. `config_file` is used instead of it. `isolated` ignores our own configuration;
-    requires-python of the nearest pyproject.toml is read in every case. Raises ConfigError.
+    The search goes from `start` upwards and ends at the root of a repository. `config_file` is used instead of it. `isolated`
+    ignores our own configuration; requires-python of the nearest pyproject.toml is read in every case. Raises ConfigError;
+    `isolated` takes a pyproject.toml that cannot be read as one that says nothing.
     """
-    raise NotImplementedError
+    folders = _upwards(Path(start))
+    project, requires = _project(folders, lenient=isolated)
+    file = None if isolated else _file(folders) if config_file is None else Path(config_file).absolute()
+    if file is not None:
+        keys, root = _extended(file, ()), file.parent
+    else:
+        keys, root = {}, project or (folders[-1] if _is_repository(folders[-1]) else folders[0])
+    config = Config(root=root, file=file, settings=Settings() if requires is None else Settings(requires, declared=True))
+    return replace(config, **_fields(keys, config.settings))
 
 
 def override(
@@ -77,9 +101,247 @@ def override(
     `select` and `exclude` and `target_version` replace; the `extend_` ones and `ignore` add.
     `target_version`: "3.10" or "py310", each element may be a comma-separated list. Raises ConfigError.
     """
-    raise NotImplementedError
+    settings = config.settings
+    if target_version:
+        settings = replace(settings, targets=_targets(_split(target_version), "--target-version"), declared=True)
+    return replace(
+        config,
+        select=_split(select) or config.select,
+        extend_select=config.extend_select + _split(extend_select),
+        ignore=config.ignore + _split(ignore),
+        exclude=_split(exclude) or config.exclude,
+        extend_exclude=config.extend_exclude + _split(extend_exclude),
+        force_exclude=force_exclude or config.force_exclude,
+        settings=settings,
+        confidence=_word(confidence, CONFIDENCES, "--confidence") if confidence else config.confidence,
+        fail_on=_word(fail_on, SEVERITIES, "--fail-on") if fail_on else config.fail_on,
+    )
 
 
 def common_folder(paths: Sequence[str]) -> Path:
     """The deepest folder that holds all `paths`, where the search for the configuration begins; for none the working folder."""
-    raise NotImplementedError
+    absolute = [os.path.abspath(path) for path in paths]
+    try:
+        common = Path(os.path.commonpath(absolute)) if absolute else Path.cwd()
+    except ValueError:
+        # two drives of Windows
+        return Path.cwd()
+    return common if common.is_dir() else common.parent
+
+
+def _split(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+
+# Where files are
+
+
+def _upwards(start: Path) -> list[Path]:
+    """The folder of `start` and those above it, up to the root of the repository that it lies in."""
+    start = start.absolute()
+    folder = start if start.is_dir() else start.parent
+    folders = [folder, *folder.parents]
+    root = next((number for number, each in enumerate(folders) if _is_repository(each)), len(folders))
+    return folders[: root + 1]
+
+
+def _is_repository(folder: Path) -> bool:
+    return any((folder / mark).exists() for mark in REPOSITORY)
+
+
+def _file(folders: Sequence[Path]) -> Path | None:
+    for folder in folders:
+        if (own := folder / "poolaudit.toml").is_file():
+            return own
+        if (shared := folder / "pyproject.toml").is_file() and "poolaudit" in _table(_read(shared), "tool"):
+            return shared
+    return None
+
+
+def _project(folders: Sequence[Path], *, lenient: bool) -> tuple[Path | None, tuple[Version, ...] | None]:
+    """The folder of the nearest pyproject.toml with a [project] table, and the Pythons that it requires, where it says so."""
+    for folder in folders:
+        file = folder / "pyproject.toml"
+        if file.is_file():
+            try:
+                project = _table(_read(file), "project")
+                if project:
+                    requires = project.get("requires-python")
+                    return folder, None if requires is None else _required(requires, file)
+            except ConfigError:
+                if not lenient:
+                    raise
+    return None, None
+
+
+# Reading
+
+
+def _read(file: Path) -> dict[str, Any]:
+    toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        with file.open("rb") as stream:
+            table: dict[str, Any] = toml.load(stream)
+    except toml.TOMLDecodeError as error:
+        reason, _, place = str(error).partition(" (at ")
+        line = re.match(r"line (\d+)", place)
+        # "at end of document" names no line: the last one is meant
+        raise _error(file, reason, int(line[1]) if line else len(file.read_bytes().splitlines())) from error
+    except UnicodeDecodeError as error:
+        raise _error(file, f"is not UTF-8: {error.reason}", error.object[: error.start].count(b"\n") + 1) from error
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
+    return table
+
+
+def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = table.get(key, {})
+    return value if isinstance(value, Mapping) else {}
+
+
+def _extended(file: Path, seen: tuple[Path, ...]) -> dict[str, _Value]:
+    """The keys of `file` over those of the file that it extends: a key replaces, an extend- key adds."""
+    if file in seen:
+        raise ConfigError(
+            f"{file}: extends itself through {', '.join(str(each) for each in seen[seen.index(file) + 1 :]) or 'itself'}"
+        )
+    keys = _own(file)
+    extend = keys.pop("extend", None)
+    if extend is None:
+        return keys
+    if not isinstance(extend.value, str):
+        raise extend.error("must be a path")
+    inherited = _extended((file.parent / os.path.expanduser(extend.value)).resolve(), (*seen, file))
+    for key, value in keys.items():
+        former = inherited.get(key)
+        both_lists = former is not None and isinstance(former.value, list) and isinstance(value.value, list)
+        if former is not None and both_lists and key.startswith("extend-"):
+            value = replace(value, value=former.value + value.value)
+        inherited[key] = value
+    return inherited
+
+
+def _own(file: Path) -> dict[str, _Value]:
+    content = _read(file)
+    table = content if file.name != "pyproject.toml" else _table(content, "tool").get("poolaudit", {})
+    if not isinstance(table, Mapping):
+        raise _error(file, "tool.poolaudit must be a table")
+    keys = {key: _Value(file, key, value) for key, value in table.items()}
+    for key, value in keys.items():
+        if key not in KEYS:
+            raise value.error(f"is unknown{_guess(key, KEYS)}")
+    return keys
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """The value of one key, which knows where it comes from."""
+
+    file: Path
+    key: str
+    value: Any
+
+    def error(self, message: str) -> ConfigError:
+        pattern = re.compile(rf"""\s*["']?{re.escape(self.key)}["']?\s*[=.\]]|\s*\[.*\b{re.escape(self.key)}["']?\]""")
+        lines = self.file.read_text("utf-8").split("\n")
+        line = next((number for number, line in enumerate(lines, 1) if pattern.match(line)), 0)
+        return _error(self.file, f"`{self.key}` {message}", line)
+
+    def strings(self) -> tuple[str, ...]:
+        if not isinstance(self.value, list) or not all(isinstance(item, str) for item in self.value):
+            raise self.error("must be a list of strings")
+        return tuple(self.value)
+
+
+def _error(file: Path, message: str, line: int = 0) -> ConfigError:
+    return ConfigError(f"{file}:{line}: {message}" if line else f"{file}: {message}")
+
+
+def _guess(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, known, 1)
+    return f" (did you mean `{close[0]}`?)" if close else ""
+
+
+# From keys to fields
+
+
+def _fields(keys: Mapping[str, _Value], settings: Settings) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for key, value in keys.items():
+        if key == "target-version":
+            settings = replace(settings, targets=_target_version(value), declared=True)
+        elif key == "platforms":
+            settings = replace(settings, platforms=tuple(_word(each, PLATFORMS, value) for each in value.strings()))
+        elif key == "per-file-ignores":
+            fields["per_file_ignores"] = _per_file_ignores(value)
+        elif key == "confidence":
+            fields["confidence"] = _word(value.value, CONFIDENCES, value)
+        elif key == "fail-on":
+            fields["fail_on"] = _word(value.value, SEVERITIES, value)
+        else:
+            fields[key.replace("-", "_")] = value.strings()
+    return {**fields, "settings": settings}
+
+
+def _word(word: object, known: Sequence[str], where: _Value | str) -> Any:
+    if word in known:
+        return word
+    message = f"must be one of {', '.join(known)}, not {word!r}{_guess(str(word), known)}"
+    raise where.error(message) if isinstance(where, _Value) else ConfigError(f"{where} {message}")
+
+
+def _per_file_ignores(value: _Value) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value.value, Mapping):
+        raise value.error("must be a table of patterns")
+    return {pattern: replace(value, value=selectors).strings() for pattern, selectors in value.value.items()}
+
+
+# Supported Pythons
+
+
+def _target_version(value: _Value) -> tuple[Version, ...]:
+    versions = (value.value,) if isinstance(value.value, str) else value.strings()
+    try:
+        return _targets(versions, "`target-version`")
+    except ConfigError as error:
+        raise value.error(str(error).removeprefix("`target-version` ")) from error
+
+
+def _targets(versions: Sequence[str], where: str) -> tuple[Version, ...]:
+    found = set()
+    for text in versions:
+        match = re.fullmatch(r"(?:py)?3\.?(\d+)", text)
+        version = (3, int(match[1])) if match else None
+        if version not in ALL_VERSIONS:
+            known = ", ".join(f"{major}.{minor}" for major, minor in ALL_VERSIONS)
+            raise ConfigError(f"{where} {text!r} is none of {known}")
+        found.add(version)
+    if not found:
+        raise ConfigError(f"{where} names no version")
+    return tuple(sorted(found))
+
+
+def _required(specifier: object, file: Path) -> tuple[Version, ...]:
+    """The known minors of which some release satisfies requires-python; the nearest known one where it is beyond them all."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    value = _Value(file, "requires-python", specifier)
+    if not isinstance(specifier, str):
+        raise value.error("must be a string")
+    try:
+        allowed = SpecifierSet(specifier)
+    except InvalidSpecifier:
+        try:
+            # setuptools took ">=3.6.*" for years
+            allowed = SpecifierSet(re.sub(r"([<>]=?\s*[\d.]*\d)\.\*", r"\1", specifier))
+        except InvalidSpecifier as error:
+            raise value.error(f"is no version specifier: {specifier!r}") from error
+
+    def admits(version: Version) -> bool:
+        # the highest patch release first: it satisfies nearly every range of which the minor is a part
+        return any(allowed.contains(f"{version[0]}.{version[1]}.{patch}") for patch in (99, *range(50)))
+
+    found = tuple(version for version in ALL_VERSIONS if admits(version))
+    if found:
+        return found
+    return (OLDEST,) if any(admits((3, minor)) for minor in range(OLDEST[1])) or admits((2, 7)) else (NEWEST,)

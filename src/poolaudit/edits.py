@@ -73,5 +73,45 @@ class Patch:
 
 
 def apply(text: str, fixes: Sequence[Sequence[Edit]]) -> Patch:
-    """Applies fixes in the order given, each as a whole or not at all; a later one that touches an earlier one's range is deferred."""
-    raise NotImplementedError
+    """Applies fixes in the order given, each as a whole or not at all.
+
+    A fix that overlaps one that was taken before it is deferred. Two insertions at one place, and an insertion at the border of a
+    replacement, do not overlap unless they would leave the order of their texts to chance: then the later fix is deferred.
+    Equal edits of two fixes land once. Raises ValueError for an edit outside the text.
+    """
+    taken: list[Edit] = []
+    applied: list[int] = []
+    deferred: list[int] = []
+    for index, fix in enumerate(fixes):
+        for edit in fix:
+            if not 0 <= edit.start <= edit.end <= len(text):
+                raise ValueError(f"an edit of {edit.start}:{edit.end} is outside a text of {len(text)} characters")
+        if any(_collide(edit, other) for edit in fix for other in taken):
+            deferred.append(index)
+        else:
+            applied.append(index)
+            # stable: insertions of one fix at one place keep their order
+            taken.extend(edit for edit in fix if edit not in taken)
+    taken.sort(key=lambda edit: (edit.start, edit.end))
+    return Patch(_splice(text, taken), tuple(applied), tuple(deferred), tuple(taken))
+
+
+def _collide(first: Edit, second: Edit) -> bool:
+    if first == second:
+        return False
+    if first.start == first.end or second.start == second.end:
+        # an insertion touches what begins or ends at its place
+        return first.start <= second.end and second.start <= first.end
+    return first.start < second.end and second.start < first.end
+
+
+def _splice(text: str, edits: Sequence[Edit]) -> str:
+    parts: list[str] = []
+    position = 0
+    for edit in edits:
+        if edit.start < position:
+            raise ValueError(f"two edits of one fix overlap at {edit.start}")
+        parts += text[position : edit.start], edit.replacement
+        position = edit.end
+    parts.append(text[position:])
+    return "".join(parts)

@@ -6,7 +6,17 @@ It is the only module that opens a file for writing. Must never know Python's gr
 
 from __future__ import annotations
 
+import codecs
+import contextlib
+import os
+import re
+from bisect import bisect_right
 from dataclasses import dataclass
+
+NEWLINE = re.compile(r"\r\n|\r|\n")
+"""What ends a line for Python. str.splitlines knows more (form feed, U+2028), which Python does not."""
+
+_ENCODED_NEWLINE = re.compile(rb"\r\n|\r|\n")
 
 
 class Unreadable(Exception):  # noqa: N818 - read as a sentence: "raises Unreadable"
@@ -41,12 +51,47 @@ class SourceFile:
     """The newline that most lines end with: what inserted lines should end with."""
 
 
+class Lines:
+    """Turns offsets of a text into lines and columns, both from 1, as Python counts lines."""
+
+    def __init__(self, text: str) -> None:
+        self.starts = [0, *(match.end() for match in NEWLINE.finditer(text))]
+
+    def line(self, offset: int) -> int:
+        """The line that the character at `offset` stands on."""
+        return bisect_right(self.starts, offset)
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column of `offset`; the column counts code points."""
+        line = self.line(offset)
+        return line, offset - self.starts[line - 1] + 1
+
+
 def read(path: str, name: str | None = None) -> SourceFile:
     """Reads and decodes one file. `name` defaults to the path with forward slashes.
 
     Raises Unreadable when it cannot be opened, read or decoded.
     """
-    raise NotImplementedError
+    return decode(read_bytes(path), path.replace(os.sep, "/") if name is None else name, path)
+
+
+def read_bytes(path: str) -> bytes:
+    """The whole file. Raises Unreadable."""
+    # os.open and os.read cost half of what open() does, and this runs for every file of a tree
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            size = os.fstat(descriptor).st_size
+            chunks = [os.read(descriptor, size + 1)]
+            # a short read: the file is larger than one read may be, or a pipe, whose size is 0
+            while len(chunks[-1]) and (len(chunks) > 1 or len(chunks[0]) != size):
+                chunks.append(os.read(descriptor, 1 << 20))
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        # ValueError: a NUL character in the path
+        raise Unreadable(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def decode(data: bytes, name: str, path: str = "") -> SourceFile:
@@ -54,22 +99,107 @@ def decode(data: bytes, name: str, path: str = "") -> SourceFile:
 
     Raises Unreadable when it cannot be decoded.
     """
-    raise NotImplementedError
+    bom = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    encoding = _encoding(data)
+    body = data[len(bom) :]
+    try:
+        text = body.decode(encoding)
+    except UnicodeDecodeError as error:
+        line, column = _place(body, error.start)
+        raise Unreadable(f"cannot be decoded as {encoding}: {error.reason}", line, column) from error
+    except (LookupError, UnicodeError) as error:
+        # LookupError: a codec of bytes (hex) or of text (rot13); UnicodeError: 'undefined'
+        raise Unreadable(f"cannot be decoded as {encoding}: {error}", 1, 1) from error
+    nul = text.find("\0")
+    if nul >= 0:
+        raise Unreadable("contains a NUL character: this is not Python source", *Lines(text[:nul]).position(nul))
+    return SourceFile(path, name, text, encoding, bom, _newline(text))
 
 
 def from_text(text: str, name: str) -> SourceFile:
     """Text that is decoded already, of no file on disk."""
-    raise NotImplementedError
+    return SourceFile("", name, text, "utf-8", b"", _newline(text))
 
 
 def encode(source: SourceFile, text: str) -> bytes:
     """The bytes of `text` as a new content of `source`. Raises UnicodeEncodeError when its encoding lacks a character."""
-    raise NotImplementedError
+    return source.bom + text.encode(source.encoding)
 
 
 def write(source: SourceFile, text: str) -> None:
     """Replaces the file by `text`: a temporary file in the same folder, then os.replace; the mode is kept, symlinks are followed.
 
-    Raises ChangedOnDisk when the file is no longer what `source` was read from, UnicodeEncodeError, OSError.
+    Raises ChangedOnDisk when the file is no longer what `source` was read from, UnicodeError when its encoding cannot say the
+    text or would change bytes that no edit touched, OSError.
     """
-    raise NotImplementedError
+    new = encode(source, text)
+    target = os.path.realpath(source.path)
+    _refuse_changed(source, target)
+    _replace(target, new)
+
+
+def _refuse_changed(source: SourceFile, target: str) -> None:
+    try:
+        data = read_bytes(target)
+    except Unreadable as error:
+        raise ChangedOnDisk(f"{source.name} {error.message}: not written") from error
+    if data == encode(source, source.text):
+        return
+    with contextlib.suppress(Unreadable):
+        if decode(data, source.name).text == source.text:
+            raise UnicodeError(f"{source.name}: {source.encoding} does not give back the bytes it was read from: not written")
+    raise ChangedOnDisk(f"{source.name} has changed on disk meanwhile: not written")
+
+
+def _replace(target: str, data: bytes) -> None:
+    import tempfile
+
+    status = os.stat(target)
+    descriptor, temporary = tempfile.mkstemp(prefix=".poolaudit-", dir=os.path.dirname(target))
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, status.st_mode & 0o7777)
+        if hasattr(os, "chown"):
+            # only the superuser may keep a foreign owner; for everybody else the file becomes their own, as with any editor
+            with contextlib.suppress(PermissionError):
+                os.chown(temporary, status.st_uid, status.st_gid)
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def _encoding(data: bytes) -> str:
+    import tokenize
+
+    # Lines as the tokenizer sees them: it knows a lone CR as a newline, bytes.splitlines and readline do not agree on it.
+    head = iter([part + b"\n" for part in _ENCODED_NEWLINE.split(data, maxsplit=2)[:2]])
+    try:
+        encoding = tokenize.detect_encoding(lambda: next(head, b""))[0]
+    except SyntaxError as error:
+        return _encoding_of_broken_head(str(error.msg))
+    return "utf-8" if encoding == "utf-8-sig" else encoding
+
+
+def _encoding_of_broken_head(reason: str) -> str:
+    if "unknown encoding" in reason:
+        raise Unreadable(reason, 1, 1)
+    if "encoding problem" in reason:
+        raise Unreadable("the encoding declaration contradicts the byte order mark", 1, 1)
+    # the first two lines are not UTF-8 and declare nothing: decoding the whole of it names the place
+    return "utf-8"
+
+
+def _place(data: bytes, offset: int) -> tuple[int, int]:
+    before = _ENCODED_NEWLINE.split(data[:offset])
+    return len(before), len(before[-1].decode("utf-8", "replace")) + 1
+
+
+def _newline(text: str) -> str:
+    crlf = text.count("\r\n")
+    counts = {"\n": text.count("\n") - crlf, "\r\n": crlf, "\r": text.count("\r") - crlf}
+    return max(counts, key=lambda newline: counts[newline])
