@@ -125,6 +125,9 @@ def _problem(problem: Problem, paint: Paint) -> str:
 
 def _summary(report: Report, totals: Summary, paint: Paint) -> Iterator[str]:
     files = _count(report.files_scanned, "file")
+    if report.changed:
+        names = harmless(", ".join(report.changed))
+        yield f"Fixed {_count(report.fixes_applied, 'finding')} in {_count(len(report.changed), 'file')}: {names}"
     if not totals.findings and not totals.problems:
         yield paint("All clean", "green", "bold") + ": " + _clean(totals, files)
         return

@@ -1,0 +1,208 @@
+"""The report for people: frames, wording, width, colour.
+
+Knows small texts and what must be seen of them. Must never survey anything.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+import sample
+from poolaudit.facts import Span
+from poolaudit.report import Problem, Report, text
+from poolaudit.report.frame import Mark, frame
+from poolaudit.report.lines import Lines
+from poolaudit.report.terminal import Paint, harmless, width_of
+from poolaudit.rule import Related
+from sample import CLEAN, EMPTY, INHERITED, LAMBDA, LOAD, RUN, TEXT, span_of
+
+ANSI = re.compile(r"\033\[[0-9;]*m")
+
+
+def framed(source: str, *marks: Mark, width: int = 80) -> str:
+    return "\n".join(frame(Lines(source), marks, width=width, paint=Paint()))
+
+
+def marked(source: str, needle: str, label: str = "here", width: int = 80) -> str:
+    return framed(source, Mark(span_of(needle, source), label, primary=True), width=width)
+
+
+def test_finding_with_related_places_note_and_fix() -> None:
+    report = replace(RUN, files=(replace(LOAD, findings=(INHERITED,)),))
+    assert text.render(report, quiet=True) == (
+        "src/load.py:12:10: PA305 inherited-global [warning]  worker `enrich` reads `CACHE`, which only the parent fills\n"
+        " 3 | CACHE = {}\n"
+        "   | ----------\n"
+        "...\n"
+        " 7 |     return CACHE[row]\n"
+        "   |            ---------- read here, in the worker\n"
+        "...\n"
+        "11 |     CACHE.update(rows)\n"
+        "   |     ------------------ written here, after import\n"
+        "12 |     with mp.Pool(8) as pool:\n"
+        "   |          ^^^^^^^^^^ no start method given\n"
+        "   = fails on Linux from 3.14 (forkserver), macOS and Windows (spawn)\n"
+        "   = fix: pass `CACHE` through initializer= (unsafe: it is pickled once per worker)\n"
+        "          poolaudit scan --diff --unsafe-fixes src/load.py\n"
+    )
+
+
+def test_summary_counts_verdicts_readiness_and_findings() -> None:
+    summary = text.render(RUN).split("\n\n")[-2]
+    assert summary.splitlines() == [
+        "214 files, 1 with pools, 2 pools: 1 keep, 1 either; 1 has errors to fix first",
+        "Python 3.14: 1 break, 0 change, 1 unaffected",
+        "2 findings (1 error, 1 warning), 2 fixable, 1 of them safe",
+        "1 file could not be read: legacy/old.py:2",
+    ]
+
+
+def test_next_commands_are_about_the_worst_finding() -> None:
+    assert text.render(RUN).split("\n\n")[-1].splitlines() == [
+        "next: poolaudit advise src/load.py:17   which API this pool should use, and why",
+        "      poolaudit explain PA201           the rule, with programs that show the harm",
+    ]
+
+
+def test_clean_is_one_line() -> None:
+    assert text.render(CLEAN) == "All clean: 2 pools in 214 files (1 keep, 1 either)\n"
+    assert text.render(EMPTY) == "All clean: no process pools in 214 files\n"
+    changing = replace(CLEAN, files=(replace(LOAD, findings=(), readiness=("change", "unaffected")),))
+    assert text.render(changing) == (
+        "All clean: 2 pools in 214 files (1 keep, 1 either). Python 3.14: 0 break, 1 change, 1 unaffected\n"
+    )
+
+
+def test_suppressed_findings_are_silent_and_counted_when_verbose() -> None:
+    assert "PA502" not in text.render(CLEAN)
+    verbose = text.render(CLEAN, verbose=True)
+    assert "1 finding suppressed" in verbose
+    assert "types_or: [python, pyi]" in verbose
+
+
+def test_problems_without_a_file() -> None:
+    report = replace(EMPTY, problems=(Problem("PA001", "no such folder"), Problem("PA999", "crashed", "a.py", 3)))
+    assert text.render(report).splitlines()[:3] == ["PA001 [error]  no such folder", "", "a.py:3: PA999 [error]  crashed"]
+    assert "2 problems: this report is not complete" in text.render(report)
+
+
+def test_fixes_that_were_applied_are_told() -> None:
+    assert "Fixed 3 findings in 2 files: a.py, b.py" in text.render(replace(EMPTY, changed=("a.py", "b.py"), fixes_applied=3))
+
+
+def test_likely_is_said() -> None:
+    likely = replace(RUN, files=(replace(LOAD, findings=(replace(LAMBDA, confidence="likely"),)),))
+    assert "PA201 lambda-task [error, likely]  a lambda" in text.render(likely)
+
+
+def test_related_place_in_another_file_is_a_note() -> None:
+    other = replace(LAMBDA, finding=replace(LAMBDA.finding, related=(Related(Span(3, 5), "defined here", "src/jobs.py"),)))
+    assert "   = src/jobs.py: defined here\n" in text.render(replace(RUN, files=(replace(LOAD, findings=(other,)),)))
+
+
+def test_statistics_are_sorted_by_number() -> None:
+    report = replace(RUN, files=(replace(LOAD, findings=(INHERITED, INHERITED, LAMBDA)),))
+    assert [line.split() for line in text.statistics(report).splitlines()] == [
+        ["2", "PA305", "inherited-global", "warning", "2", "fixable"],
+        ["1", "PA201", "lambda-task", "error", "1", "fixable"],
+    ]
+    assert text.statistics(EMPTY) == ""
+
+
+@pytest.mark.parametrize("report", [RUN, CLEAN, EMPTY])
+def test_colour_changes_nothing_but_colour(report: Report) -> None:
+    colored = text.render(report, color=True)
+    assert ANSI.sub("", colored) == text.render(report)
+    assert colored != text.render(report)
+
+
+def test_file_names_cannot_steer_the_terminal() -> None:
+    evil = replace(LOAD, path="a\033[2Jb\n.py", facts=replace(sample.facts(), path="a\033[2Jb\n.py"), findings=(LAMBDA,))
+    rendered = text.render(replace(RUN, files=(replace(evil, facts=LOAD.facts),)))
+    assert "\033" not in rendered
+    assert "b\n.py" not in rendered
+
+
+# --- frames
+
+
+def test_lines_between_are_elided_and_neighbours_are_not() -> None:
+    source = "one\ntwo\nthree\nfour\n"
+    marks = [Mark(span_of(word, source)) for word in ("one", "two", "four")]
+    assert framed(source, *marks).splitlines() == [
+        "1 | one", "  | ---", "2 | two", "  | ---", "...", "4 | four", "  | ----",
+    ]  # fmt: skip
+
+
+def test_two_marks_on_one_line() -> None:
+    source = "with Pool(8) as pool:\n"
+    marks = [Mark(span_of("pool", source), "bound"), Mark(span_of("Pool(8)", source), "built", primary=True)]
+    assert framed(source, *marks).splitlines() == [
+        "1 | with Pool(8) as pool:",
+        "  |      ^^^^^^^ built",
+        "  |                 ---- bound",
+    ]
+
+
+def test_tabs_keep_their_stops() -> None:
+    assert marked("\tx\t= Pool()\n", "Pool()").splitlines() == ["1 |     x   = Pool()", "  |           ^^^^^^ here"]
+
+
+def test_wide_and_combining_characters_are_aligned() -> None:
+    line, underline = marked("名前 = cafe\u0301; Pool()\n", "Pool()").splitlines()
+    before = line[: line.index("Pool")]
+    assert width_of(before) == underline.index("^")
+
+
+def test_control_characters_do_not_reach_the_terminal() -> None:
+    shown = marked("x = '\033[31m\u202e'; Pool()\n", "Pool()")
+    assert "\033" not in shown
+    assert "\u202e" not in shown
+    assert shown.splitlines()[1].index("^") == shown.splitlines()[0].index("Pool")
+    assert harmless("a\rb") == "a\ufffdb"
+
+
+@pytest.mark.parametrize("needle", ["first", "middle", "last"])
+def test_long_lines_are_cut_around_the_span(needle: str) -> None:
+    source = f"first = [{'1, ' * 80}middle, {'2, ' * 80}last]\n"
+    line, underline = marked(source, needle, width=60).splitlines()
+    assert len(line) <= 60
+    start = underline.index("^")
+    assert line[start : start + len(needle)] == needle
+    assert underline.count("^") == len(needle)
+    assert ("..." in line[:8]) == (needle != "first")
+
+
+def test_span_longer_than_the_line_stays_within() -> None:
+    source = "x = call(" + "argument, " * 40 + ")\n"
+    line, underline, *_ = framed(source, Mark(Span(4, len(source) - 1), "long", primary=True), width=60).splitlines()
+    assert max(len(line), len(underline)) <= 60
+
+
+def test_long_labels_wrap_below() -> None:
+    rows = marked("x = Pool()\n", "Pool()", "word " * 30, width=60).splitlines()
+    assert len(rows) > 3
+    assert max(map(len, rows)) <= 60
+
+
+def test_span_over_several_lines_is_marked_on_the_first() -> None:
+    source = "pool = Pool(\n    8,\n)\n"
+    assert framed(source, Mark(Span(7, len(source) - 1), "", primary=True)).splitlines() == [
+        "1 | pool = Pool(",
+        "  |        ^^^^^",
+    ]
+
+
+def test_empty_span_at_the_end_of_the_file() -> None:
+    assert framed("x = 1", Mark(Span(5, 5), "ends here")).splitlines() == ["1 | x = 1", "  |      - ends here"]
+
+
+def test_lines_end_where_python_ends_them() -> None:
+    lines = Lines("a\r\nb\rc\n\fd\u2028e\n")
+    assert [lines.text_of(number) for number in (1, 2, 3, 4)] == ["a", "b", "c", "\fd\u2028e"]
+    assert lines.place(3) == (2, 1)
+    assert lines.place(10_000) == (5, 1)
+    assert Lines(TEXT).line_of(None) is None
