@@ -87,6 +87,8 @@ class Block:
     """For a `for` loop or comprehension with a single `for`: what it iterates."""
     tests: tuple[str, ...] = ()
     """For `if` / `while`: canonical dotted names that its test mentions ('sys.version_info', 'builtins.hasattr')."""
+    rebinds: frozenset[str] = field(default_factory=frozenset)
+    """For a loop: every plain name bound anywhere in its body, targets included (nested functions excluded)."""
     forever: bool = False
     """`while True` or iteration over itertools.count / cycle / repeat without a bound."""
 
@@ -152,7 +154,8 @@ class Value:
     class_id: int | None = None
     """Class id, for class and instance, and for the owner of a method."""
     items: tuple[Value, ...] = ()
-    """Elements of a literal tuple, list or set; the arguments of a 'call' by position."""
+    """Elements of a literal tuple, list or set; the values of a dict; the element of a comprehension or generator expression;
+    the arguments of a 'call' by position."""
     length: int | None = None
     """Number of elements where it is plain: displays without stars, range() of constants, text constants."""
     infinite: bool = False
@@ -527,6 +530,10 @@ class FileFacts:
     in_package: bool
     start_method: str | None
     """What the file's own set_start_method(..) names; None when there is none."""
+    called_at_import: frozenset[int] = field(default_factory=frozenset)
+    """Functions of this file that importing it runs: called at module level outside the guard, directly or through others."""
+    called_under_guard: frozenset[int] = field(default_factory=frozenset)
+    """Functions of this file that the main guard's body runs, directly or through others."""
     names: frozenset[str] = field(default_factory=frozenset)
     """Every identifier that occurs in the file: a new name must not be one of them."""
 
