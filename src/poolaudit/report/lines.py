@@ -1,17 +1,14 @@
-"""Lines and columns of a text, both from 1, columns in code points.
+"""The lines of a reported text: places for spans, and the text of a line without its newline.
 
-Knows where Python's lines end (line feed, carriage return, both together; never form feed). Must never know what the text means.
+Knows what source.Lines knows, and where a line's text ends. Must never know what the text means.
 """
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
 from typing import NamedTuple
 
+from poolaudit import source
 from poolaudit.facts import Span
-
-_LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 class Place(NamedTuple):
@@ -21,20 +18,16 @@ class Place(NamedTuple):
     column: int
 
 
-class Lines:
+class Lines(source.Lines):
     """The lines of one text, for any number of look-ups."""
 
     def __init__(self, text: str) -> None:
+        super().__init__(text)
         self._text = text
-        ends = list(_LINE_END.finditer(text))
-        self._starts = [0, *(match.end() for match in ends)]
-        self._ends = [*(match.start() for match in ends), len(text)]
 
     def place(self, offset: int) -> Place:
         """The place of a character; past the end it is the end."""
-        offset = min(max(offset, 0), len(self._text))
-        line = bisect_right(self._starts, offset)
-        return Place(line, offset - self._starts[line - 1] + 1)
+        return Place(*self.position(min(max(offset, 0), len(self._text))))
 
     def line_of(self, span: Span | None) -> int | None:
         """The line on which a span starts."""
@@ -42,7 +35,9 @@ class Lines:
 
     def bounds(self, line: int) -> Span:
         """The characters of a line, without its newline."""
-        return Span(self._starts[line - 1], self._ends[line - 1])
+        start = self.starts[line - 1]
+        end = self.starts[line] if line < len(self.starts) else len(self._text)
+        return Span(start, start + len(self._text[start:end].rstrip("\r\n")))
 
     def text_of(self, line: int) -> str:
         """A line without its newline."""
