@@ -202,10 +202,4 @@ def test_data_numbers_every_node_once_and_says_where_each_answer_leads() -> None
     ]  # fmt: skip
     assert nodes[1]["leads_to"] == {"yes": 2, "no": 5, "unknown": 5}
     assert (nodes[4]["verdict"], nodes[4]["would_flip"]) == ("keep-pool", ["A newer Python."])
-        "kind": "leaf",
-        "verdict": "keep-pool",
-        "strength": "must",
-        "reason": "it can kill",
-        "would_flip": ["A newer Python."],
-    }
     assert data["notes"] == [{"topic": "Order", "measured": "both have it."}]

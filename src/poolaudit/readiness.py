@@ -105,7 +105,7 @@ def _started_by_import(site: PoolSite, file: FileFacts) -> Span | None:
         return site.at_import.span
     for operation in site.operations:
         point = operation.point
-        at_import = point.scope == MODULE_SCOPE or (site.at_import is not None and point.scope == site.function)
+        at_import = point.scope == MODULE_SCOPE or point.scope in file.called_at_import
         if site.kind == "executor" and at_import and not (file.guard and inside(point, file.guard)):
             return point.span
     return None
@@ -130,7 +130,7 @@ def _parent_only(name: str, code: tuple[Function, ...], file: FileFacts) -> str 
     for write in writes:
         if write.under_guard:
             return "which is set below the main guard"
-        if write.function != MODULE_SCOPE and write.function in file.functions:
+        if write.function in file.functions and write.function not in file.called_at_import:
             return f"which only `{file.functions[write.function].name}` sets, and that runs in the parent"
     return None
 
@@ -151,8 +151,8 @@ def _changes(site: PoolSite, file: FileFacts) -> Iterator[Judged]:
                 yield "change", f"`{function.name}` reads `{read.name}`, which each worker computes again", read.span
     workers = {function.id for function in code}
     for call in file.library_calls:
-        parent_only = call.under_guard or (call.function != MODULE_SCOPE and call.function not in workers)
-        if call.api in PROCESS_WIDE and parent_only:
+        everywhere = call.function == MODULE_SCOPE or call.function in workers | file.called_at_import
+        if call.api in PROCESS_WIDE and (call.under_guard or not everywhere):
             yield "change", f"`{call.api}` is called in the parent only", call.point.span
 
 
