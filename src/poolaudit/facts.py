@@ -286,6 +286,8 @@ class Function:
     mutates: tuple[str, ...] = ()
     """Parameters (self included) whose object it changes: p.append(..), p[k] = .., p.x = .."""
     has_loop: bool = False
+    endless: bool = False
+    """Its own body holds a `while True` that no break or return leaves: it never comes back."""
 
 
 @dataclass(frozen=True, slots=True)

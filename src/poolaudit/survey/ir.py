@@ -1,7 +1,7 @@
 """The trace of one file: what `read` hands to `solve`.
 
-Every expression becomes one node; a node's number is also its evaluation order within its scope. Nodes name other nodes by number,
-so the trace is flat and free of syntax trees. Knows the shapes only. Must never know libcst, an API or a rule.
+Every expression becomes one node; a node's number is also its evaluation order within its scope. Nodes name other nodes by
+number, so the trace is flat and free of syntax trees. Knows the shapes only. Must never know libcst, an API or a rule.
 """
 
 from __future__ import annotations
@@ -292,6 +292,8 @@ class FunctionTrace:
     decorators: tuple[int, ...]
     place: int
     indent: str
+    outer: dict[str, int] = field(default_factory=dict)
+    """Names of comprehensions around a lambda: seen by it, bound in no scope."""
     is_generator: bool = False
     returns: list[int] = field(default_factory=list)
     yields: list[int] = field(default_factory=list)
@@ -334,6 +336,9 @@ class Places(Protocol):
 
     def node(self, node: int) -> Span:
         """An expression, own parentheses included."""
+
+    def spelled(self, node: int) -> bool:
+        """The node is an expression of the source and has a place; others are made up by reading."""
 
     def parenthesized(self, node: int) -> bool:
         """The expression has parentheses of its own."""

@@ -132,6 +132,9 @@ class PlaceTable:
     def node(self, node: int) -> Span:
         return self._span(self._node_cst[node], self._node_unit[node])
 
+    def spelled(self, node: int) -> bool:
+        return node in self._node_cst
+
     def bare_node(self, node: int) -> Span:
         """An expression without its own parentheses."""
         found = self._node_cst[node]
@@ -282,7 +285,8 @@ class PlaceTable:
         return self._lines.offset(tree.lineno, tree.col_offset)
 
     def _end(self, tree: ast.stmt) -> int:
-        assert tree.end_lineno is not None and tree.end_col_offset is not None
+        assert tree.end_lineno is not None
+        assert tree.end_col_offset is not None
         return self._lines.offset(tree.end_lineno, tree.end_col_offset)
 
     def _statement_span(self, node: cst.CSTNode, tree: ast.stmt | None) -> Span:

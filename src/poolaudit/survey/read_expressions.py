@@ -160,6 +160,8 @@ class ExpressionReader:
         target = None
         if name not in self.function.globals and name not in self.function.nonlocals:
             target = self.environment.get(name, self.choice)
+            if target is None:
+                target = self.function.outer.get(name)
         number = self.add(ir.Reference(name, target, self.function.id), node)
         if target is None:
             self.trace.reads.append(number)
@@ -175,7 +177,9 @@ class ExpressionReader:
 
     def arguments(self, args: Sequence[cst.Arg]) -> tuple[ir.CallArgument, ...]:
         return tuple(
-            ir.CallArgument(None if argument.keyword is None else argument.keyword.value, argument.star, self.visit(argument.value))
+            ir.CallArgument(
+                None if argument.keyword is None else argument.keyword.value, argument.star, self.visit(argument.value)
+            )
             for argument in args
         )
 
@@ -186,9 +190,7 @@ class ExpressionReader:
             if isinstance(element.slice, cst.Index):
                 index = self.visit(element.slice.value)
             else:
-                for part in (element.slice.lower, element.slice.upper, element.slice.step):
-                    if part is not None:
-                        self.use("test", self.visit(part))
+                self._descend_all(element.slice)
         if len(node.slice) != 1 or isinstance(node.slice[0].slice, cst.Slice):
             index = None
         return self.add(ir.Subscript(base, index), node)
@@ -354,18 +356,18 @@ class ExpressionReader:
         elif isinstance(target, cst.Subscript):
             base = self.visit(target.value)
             key = None
-            for element in target.slice:
-                if isinstance(element.slice, cst.Index):
-                    key = self.visit(element.slice.value)
+            for part in target.slice:
+                if isinstance(part.slice, cst.Index):
+                    key = self.visit(part.slice.value)
                 else:
-                    self._descend_all(element.slice)
+                    self._descend_all(part.slice)
             self.trace.stores.append(ir.Stored(base, None, value, self.order, self.frame(), key))
         elif isinstance(target, (cst.Tuple, cst.List)):
             starred = False
             for position, element in enumerate(target.elements):
                 starred = starred or isinstance(element, cst.StarredElement)
-                part = self.add(ir.Unpacked(value, None if starred else position))
-                self.assign(element.value, part, binding, local=local)
+                unpacked = self.add(ir.Unpacked(value, None if starred else position))
+                self.assign(element.value, unpacked, binding, local=local)
 
     def _descend_all(self, node: cst.CSTNode) -> None:
         for operand in self._descend(node):
@@ -428,6 +430,12 @@ class ExpressionReader:
             place=self.places.add_thing(node, self.unit, self.tree),
             indent="".join(self.indents),
         )
+        function.outer.update(self.function.outer)
+        environment: Environment | None = self.environment
+        while environment is not None and environment.is_comprehension:
+            for outer_name, target in environment.names.items():
+                function.outer.setdefault(outer_name, target)
+            environment = environment.parent
         self.trace.functions.append(function)
         return function
 

@@ -1,7 +1,7 @@
 """From libcst statements to a trace: blocks, bindings, functions and classes.
 
-Walks libcst's and ast's statement lists side by side, so that every statement knows where it starts. Function bodies are read after
-the module, each as its own scope. Knows libcst. Must never know an API.
+Walks libcst's and ast's statement lists side by side, so that every statement knows where it starts. Function bodies are read
+after the module, each as its own scope. Knows libcst. Must never know an API.
 """
 
 from __future__ import annotations
@@ -114,7 +114,9 @@ class StatementReader(ExpressionReader):
             form = "expression"
         elif isinstance(node, cst.Return):
             form = "return"
-        elif (isinstance(node, cst.Assign) and len(node.targets) == 1) or (isinstance(node, cst.AnnAssign) and node.value is not None):
+        elif (isinstance(node, cst.Assign) and len(node.targets) == 1) or (
+            isinstance(node, cst.AnnAssign) and node.value is not None
+        ):
             form = "assign"
         self._begin(node, tree, form, alone)
         handler = self._simple.get(type(node))
@@ -394,7 +396,8 @@ class StatementReader(ExpressionReader):
         record.has_finally = node.finalbody is not None
         body = self._arm(block, "body", node.body, None if tree is None else tree.body)
         arms = []
-        for index, handler in enumerate(node.handlers):
+        handlers: Sequence[cst.ExceptHandler | cst.ExceptStarHandler] = node.handlers
+        for index, handler in enumerate(handlers):
             arms.append(self._handler(block, index, handler, None if tree is None else tree.handlers[index], body))
         if node.orelse is not None:
             # the else arm goes on where the body left off
@@ -477,7 +480,9 @@ class StatementReader(ExpressionReader):
         if isinstance(pattern, cst.MatchMapping) and pattern.rest is not None:
             self.bind(pattern.rest.value, self.add(ir.Unpacked(subject, None)), "data")
         for child in pattern.children:
-            if isinstance(child, cst.BaseExpression) and not isinstance(pattern, (cst.MatchAs, cst.MatchStar, cst.MatchKeywordElement)):
+            if isinstance(child, cst.BaseExpression) and not isinstance(
+                pattern, (cst.MatchAs, cst.MatchStar, cst.MatchKeywordElement)
+            ):
                 self.use("test", self.visit(child))
             elif not isinstance(child, (cst.BaseParenthesizableWhitespace, cst.BaseExpression)):
                 self._descend_pattern(child, subject)

@@ -137,6 +137,15 @@ class Solution:
                 return None
             current = 0 if name in function.globals else function.parent
 
+    def stored_in(self, cls: int, name: str) -> set[int]:
+        """The nodes that any method of the class's family stores in the attribute."""
+        return self.attribute_sources.get((self._family[cls], name), set())
+
+    def cell_points(self, *key: Hashable) -> set[Object]:
+        """What a named cell holds: ("element", container key), ("key", ..), ("at", .., position)."""
+        cell = self._cells.get(key)
+        return set() if cell is None else self._points[cell]
+
     def sure(self, node: int, seen: set[int] | None = None) -> bool:
         """The node can be nothing but what `points` says (None and other constants aside)."""
         seen = set() if seen is None else seen
@@ -295,11 +304,11 @@ class Solution:
             self._seed_store(store)
         for function in self.trace.functions:
             returned = self._cell("return", function.id)
-            for node in function.returns:
-                self._edge(node, returned)
+            for result in function.returns:
+                self._edge(result, returned)
             yielded = self._cell("element", ("generator", function.id))
-            for node in function.yields:
-                self._edge(node, yielded)
+            for result in function.yields:
+                self._edge(result, yielded)
 
     def _seed_node(self, number: int, node: ir.Node) -> None:
         if isinstance(node, ir.External):
@@ -313,22 +322,25 @@ class Solution:
         elif isinstance(node, ir.Reference):
             self._seed_reference(number, node)
         elif isinstance(node, ir.Attribute):
-            self._watch(node.base, lambda value: self._attribute(number, node.name, value))
+            name = node.name
+            self._watch(node.base, lambda value: self._attribute(number, name, value))
         elif isinstance(node, ir.Subscript):
             index = None if node.index is None else self.trace.nodes[node.index]
             position = index.value if isinstance(index, ir.Constant) and isinstance(index.value, int) else None
-            self._watch(node.base, lambda value: self._subscript(number, position, value, whole=node.index is None))
+            whole = node.index is None
+            self._watch(node.base, lambda value: self._subscript(number, position, value, whole=whole))
         elif isinstance(node, ir.Element):
             self._iterate(node.base, number)
         elif isinstance(node, ir.Unpacked):
-            self._watch(node.base, lambda value: self._subscript(number, node.position, value, unpacking=True))
+            part = node.position
+            self._watch(node.base, lambda value: self._subscript(number, part, value, unpacking=True))
         elif isinstance(node, ir.Entered):
             self._watch(node.base, lambda value: self._enter(number, value))
         elif isinstance(node, ir.Awaited):
             self._watch(node.base, lambda value: self._await(number, value))
         elif isinstance(node, ir.Choice):
-            for part in node.parts:
-                self._edge(part, number)
+            for choice in node.parts:
+                self._edge(choice, number)
         elif isinstance(node, ir.Display):
             self._seed_display(number, node)
         elif isinstance(node, ir.Comprehension):
@@ -340,7 +352,8 @@ class Solution:
             self._edge(node.left, number)
             self._edge(node.right, number)
         elif isinstance(node, ir.Call):
-            self._watch(node.callee, lambda value: self._call(number, node, value))
+            call = node
+            self._watch(node.callee, lambda value: self._call(number, call, value))
             self._seed_by_name(number, node)
 
     def _seed_parameter(self, number: int, node: ir.ParameterValue) -> None:
@@ -463,10 +476,16 @@ class Solution:
                 return
         # a method that only subclasses define is found through any of them
         for other, family in enumerate(self._family):
-            if family == self._family[value.cls] and name in self.trace.classes[other].methods and isinstance(value, InstanceObject):
+            if (
+                family == self._family[value.cls]
+                and name in self.trace.classes[other].methods
+                and isinstance(value, InstanceObject)
+            ):
                 self._add(number, FunctionObject(self.trace.classes[other].methods[name], value.cls))
 
-    def _subscript(self, number: int, position: int | None, value: Object, *, whole: bool = False, unpacking: bool = False) -> None:
+    def _subscript(
+        self, number: int, position: int | None, value: Object, *, whole: bool = False, unpacking: bool = False
+    ) -> None:
         if isinstance(value, ContainerObject):
             if whole:
                 self._add(number, value)
@@ -599,7 +618,7 @@ class Solution:
     def _call_wait(self, number: int, node: ir.Call) -> None:
         waited = next((a.value for a in node.arguments if a.keyword in (None, "fs")), None)
         self._add(number, ContainerObject(number, "tuple at"))
-        for position in (0, 1):
+        for position in range(2):
             inner = ContainerObject(("part", number, position), "set")
             self._add(self._cell("at", number, position), inner)
             self._add(self._cell("element", number), inner)

@@ -1,0 +1,376 @@
+"""Facts about functions, classes and module globals: what a worker runs, reads and raises.
+
+Built only for what a pool's tasks reach. Knows a solved trace. Must never know an API of pools.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, cast
+
+from poolaudit.facts import (
+    MODULE_SCOPE,
+    Argument,
+    Capture,
+    ClassFact,
+    Function,
+    GlobalUse,
+    LibraryCall,
+    Parameters,
+    Raised,
+    Value,
+)
+from poolaudit.survey import consumers, ir
+from poolaudit.survey.objects import (
+    ClassObject,
+    ExternalObject,
+    FunctionObject,
+    InstanceObject,
+)
+from poolaudit.survey.values import Describer
+
+_PICKLE_METHODS = frozenset({"__reduce__", "__reduce_ex__", "__getstate__", "__getnewargs__", "__getnewargs_ex__"})
+_EXCEPTIONS = frozenset(
+    name for name, value in vars(__import__("builtins")).items() if isinstance(value, type) and issubclass(value, BaseException)
+)
+_NOTABLE = ("multiprocessing", "threading", "signal", "concurrent", "asyncio", "os", "sys", "atexit", "subprocess", "random")
+_NOTABLE_PREFIXES = (
+    *(f"{root}." for root in _NOTABLE),
+    "numpy.random.",
+    "logging.basicConfig",
+    "torch.",
+    "tensorflow.",
+    "ctypes.",
+)
+_LOOP_WEIGHT = 30
+_CALL_WEIGHT = 8
+
+
+class FunctionTable:
+    """Builds facts about functions and classes on demand."""
+
+    def __init__(self, describer: Describer) -> None:
+        self.describer = describer
+        self.solution = describer.solution
+        self.trace = describer.trace
+        self.functions: dict[int, Function] = {}
+        self.classes: dict[int, ClassFact] = {}
+        self._by_scope: dict[int, list[int]] | None = None
+        self._mutations: dict[int, list[tuple[int, str, int]]] | None = None
+
+    # -- functions
+
+    def need(self, *functions: int | None) -> None:
+        """Make sure that the functions, and all that they reach, are among the facts."""
+        todo = [function for function in functions if function is not None and function != MODULE_SCOPE]
+        while todo:
+            number = todo.pop()
+            if number not in self.functions:
+                self.functions[number] = self._function(number)
+                todo.extend(self.functions[number].calls)
+
+    def body(self, function: int) -> range:
+        record = self.trace.functions[function]
+        return range(record.first, record.last)
+
+    def _function(self, number: int) -> Function:
+        record = self.trace.functions[number]
+        describe = self.describer
+        span, name_span, parameters_span, body = self.trace.places.function(record.place)
+        calls, library_calls, complete, call_count = self._calls(number)
+        return Function(
+            id=number,
+            name=record.name,
+            qualname=record.qualname,
+            span=span,
+            name_span=name_span,
+            parameters_span=parameters_span,
+            body=body,
+            indent=record.indent,
+            parent=record.parent,
+            class_id=record.class_id,
+            is_lambda=record.is_lambda,
+            is_async=record.is_async,
+            is_generator=record.is_generator,
+            under_guard=record.under_guard,
+            nested=record.parent != MODULE_SCOPE,
+            parameters=self._parameters(record),
+            decorators=tuple(describe.name(node) for node in record.decorators),
+            captures=tuple(self._captures(record)),
+            globals=tuple(self._globals(number)),
+            raises=tuple(self._raised(item) for item in record.raises),
+            returns=tuple(describe.value(node) for node in record.returns),
+            calls=calls,
+            library_calls=library_calls,
+            pools=tuple(index for call, index in describe.site_index.items() if self.trace.frame(call).scope == number),
+            weight=record.last - record.first + _LOOP_WEIGHT * record.loops + _CALL_WEIGHT * call_count,
+            complete=complete,
+            mutates=self._mutates(record),
+            has_loop=record.loops > 0,
+            endless=describe.runs_forever(number),
+        )
+
+    def _parameters(self, record: ir.FunctionTrace) -> Parameters:
+        parameters = record.parameters
+        static = "builtins.staticmethod" in self.solution.decorators(record.id)
+        if record.class_id is not None and not static and not record.is_lambda and parameters:
+            parameters = parameters[1:] if parameters[0].kind == "positional" else parameters
+        positional = [p for p in parameters if p.kind == "positional"]
+        keyword = [p for p in parameters if p.kind == "keyword"]
+        return Parameters(
+            names=tuple(p.name for p in positional),
+            required=sum(p.default is None for p in positional),
+            keyword_only=tuple(p.name for p in keyword),
+            keyword_only_required=tuple(p.name for p in keyword if p.default is None),
+            star=any(p.kind == "star" for p in parameters),
+            double_star=any(p.kind == "double_star" for p in parameters),
+        )
+
+    def _raised(self, item: ir.RaisedTrace) -> Raised:
+        describe = self.describer
+        point = describe.point_at(item.order, item.frame)
+        if item.node is None:
+            return Raised(None, point, ())
+        node = self.trace.nodes[item.node]
+        if isinstance(node, ir.Call):
+            return Raised(describe.name(node.callee), point, describe.arguments(item.node))
+        name = describe.name(item.node)
+        return Raised(None if name.api is None and name.class_id is None else name, point, ())
+
+    def _calls(self, number: int) -> tuple[tuple[int, ...], tuple[LibraryCall, ...], bool, int]:
+        """Functions of this file that it runs or passes on, notable library calls, whether all callees are known, a count."""
+        reached: set[int] = set()
+        notable: list[LibraryCall] = []
+        complete = True
+        count = 0
+        for node_number in self.body(number):
+            node = self.trace.nodes[node_number]
+            if isinstance(node, ir.Call):
+                points = self.solution.points(node.callee)
+                complete = complete and bool(points)
+                count += not any(isinstance(p, ExternalObject) and p.name.startswith("builtins.") for p in points)
+                reached |= self.solution.callees.get(node_number, set())
+                notable.extend(self._library_call(node_number, node))
+            elif isinstance(node, (ir.Reference, ir.Attribute, ir.FunctionValue)):
+                for point in self.solution.points(node_number):
+                    if isinstance(point, FunctionObject):
+                        reached.add(point.function)
+                    elif isinstance(point, ClassObject) and isinstance(node, ir.Reference):
+                        reached.update(self._class_functions(point.cls))
+        reached.discard(number)
+        return tuple(sorted(reached)), tuple(notable), complete, count
+
+    def _class_functions(self, cls: int) -> Iterator[int]:
+        for name in ("__init__", "__post_init__", "__new__"):
+            method = self.solution.find_method(cls, name)
+            if method is not None:
+                yield method
+
+    def _library_call(self, number: int, node: ir.Call) -> Iterator[LibraryCall]:
+        api = self.solution.external(node.callee)
+        if api is None or not (api.startswith(_NOTABLE_PREFIXES) or api in ("builtins.exit", "builtins.quit", "builtins.open")):
+            return
+        frame = self.trace.frame(number)
+        yield LibraryCall(
+            api=api,
+            function=frame.scope,
+            point=self.describer.point(number),
+            arguments=self.describer.arguments(number),
+            under_guard=frame.under_guard,
+            awaited=any(isinstance(n, ir.Awaited) and n.base == number for n in self.trace.nodes[number + 1 : number + 2]),
+        )
+
+    def library_calls(self) -> tuple[LibraryCall, ...]:
+        """Every notable library call of the file."""
+        found: list[LibraryCall] = []
+        for number, node in enumerate(self.trace.nodes):
+            if isinstance(node, ir.Call):
+                found.extend(self._library_call(number, node))
+        return tuple(found)
+
+    def _captures(self, record: ir.FunctionTrace) -> Iterator[Capture]:
+        if record.parent == MODULE_SCOPE and not record.is_lambda:
+            return
+        seen: set[str] = set()
+        for number in self.body(record.id):
+            node = self.trace.nodes[number]
+            if not isinstance(node, ir.Reference) or node.name in seen:
+                continue
+            if node.target is not None:
+                # a comprehension's own name around a lambda
+                if self.trace.frame(node.target).scope != record.id or node.target < record.first:
+                    seen.add(node.name)
+                    yield Capture(node.name, self.describer.value(number), rebound=False)
+                continue
+            found = self.solution.bindings(node.name, node.scope)
+            if found is None or found[0] in (MODULE_SCOPE, record.id):
+                continue
+            seen.add(node.name)
+            bounds = found[1]
+            rebound = len(bounds) > 1 or bounds[0].order > record.node
+            yield Capture(node.name, self.describer.value(number), rebound)
+
+    def _mutates(self, record: ir.FunctionTrace) -> tuple[str, ...]:
+        parameters = {parameter.name for parameter in record.parameters}
+        found = {name for name, _, _ in self._mutated_names(record.id) if name in parameters}
+        return tuple(sorted(found))
+
+    # -- module globals
+
+    def _mutated_names(self, scope: int) -> list[tuple[str, int, int]]:
+        """(name, reference node, order) of names whose object code of this scope changes."""
+        if self._mutations is None:
+            self._mutations = {}
+            for number, node in enumerate(self.trace.nodes):
+                if isinstance(node, ir.Call):
+                    callee = self.trace.nodes[node.callee]
+                    if isinstance(callee, ir.Attribute) and callee.name in consumers.MUTATORS:
+                        self._mutation(callee.base, number)
+            for store in self.trace.stores:
+                self._mutation(store.base, store.order)
+            for use in self.trace.uses:
+                node = self.trace.nodes[use.node]
+                if use.how == "delete" and isinstance(node, (ir.Subscript, ir.Attribute)):
+                    self._mutation(node.base, use.order)
+        return [(name, node, order) for node, name, order in self._mutations.get(scope, [])]
+
+    def _mutation(self, base: int, order: int) -> None:
+        node = self.trace.nodes[base]
+        # d[k].append(x) changes what d holds
+        while isinstance(node, (ir.Subscript, ir.Attribute)):
+            base = node.base
+            node = self.trace.nodes[base]
+        if isinstance(node, ir.Reference):
+            assert self._mutations is not None
+            self._mutations.setdefault(self.trace.frame(base).scope, []).append((base, node.name, order))
+
+    def _is_global(self, node: ir.Reference, scope: int) -> bool:
+        if node.target is not None and scope != MODULE_SCOPE:
+            return False
+        found = self.solution.bindings(node.name, scope)
+        return found is not None and found[0] == MODULE_SCOPE
+
+    def _globals(self, number: int) -> Iterator[GlobalUse]:
+        """What a function does to module-level names."""
+        mutated = {node: order for _, node, order in self._mutated_names(number)}
+        for node_number in self.body(number):
+            node = self.trace.nodes[node_number]
+            if isinstance(node, ir.Reference) and self._is_global(node, number):
+                yield self._use(node.name, "read", node_number, node_number)
+                if node_number in mutated:
+                    yield self._use(node.name, "mutate", node_number, mutated[node_number])
+        for name in sorted(self.trace.functions[number].globals):
+            for bound in self.trace.functions[MODULE_SCOPE].bindings.get(name, ()):
+                if self.trace.frames[bound.frame].scope == number:
+                    yield self._assignment(bound)
+
+    def _use(self, name: str, how: Literal["read", "mutate"], node: int, order: int) -> GlobalUse:
+        frame = self.trace.frame(node)
+        return GlobalUse(
+            name=name,
+            how=how,
+            function=frame.scope,
+            under_guard=frame.under_guard and frame.scope == MODULE_SCOPE,
+            span=self.describer.span(node),
+            order=order,
+            in_try=self._within(frame, "try"),
+            conditional=self._within(frame, "if", "match", "for", "while"),
+        )
+
+    def _within(self, frame: ir.Frame, *kinds: str) -> bool:
+        return any(self.trace.blocks[block].kind in kinds and block != self.trace.guard for block, _ in frame.path)
+
+    def _assignment(self, bound: ir.Bound) -> GlobalUse:
+        frame = self.trace.frames[bound.frame]
+        binding = {"augmented": "data", "with": "data", "except": "data", "parameter": "data"}.get(bound.binding, bound.binding)
+        described = bound.binding == "data"
+        if bound.target_place is not None:
+            span = self.trace.places.target(bound.target_place)
+        else:
+            span = self.describer.statement(frame.statement).span
+        return GlobalUse(
+            name=bound.name,
+            how="assign",
+            function=frame.scope,
+            under_guard=frame.under_guard and frame.scope == MODULE_SCOPE,
+            span=span,
+            order=bound.order,
+            value=self.describer.value(bound.node) if described and self.trace.places.spelled(bound.node) else None,
+            binding=cast(Literal["data", "import", "function", "class", "loop"], binding),
+            in_try=self._within(frame, "try"),
+            conditional=self._within(frame, "if", "match", "for", "while"),
+        )
+
+    def module_globals(self, names: frozenset[str]) -> dict[str, tuple[GlobalUse, ...]]:
+        """Assignments and mutations, anywhere in the file, of the module-level names given."""
+        found: dict[str, list[GlobalUse]] = {}
+        for name in sorted(names):
+            bounds = self.trace.functions[MODULE_SCOPE].bindings.get(name)
+            if bounds:
+                found[name] = [self._assignment(bound) for bound in bounds]
+        for function in self.trace.functions:
+            for name, node, order in self._mutated_names(function.id):
+                reference = self.trace.nodes[node]
+                if name in found and isinstance(reference, ir.Reference) and self._is_global(reference, function.id):
+                    found[name].append(self._use(name, "mutate", node, order))
+        return {name: tuple(sorted(uses, key=lambda use: use.span.start)) for name, uses in found.items()}
+
+    # -- classes
+
+    def need_class(self, cls: int | None) -> None:
+        """Make sure that the class, and its bases of this file, are among the facts."""
+        if cls is None:
+            return
+        for number in self.solution.mro(cls):
+            if number not in self.classes:
+                self.classes[number] = self._class(number)
+
+    def _class(self, number: int) -> ClassFact:
+        record = self.trace.classes[number]
+        init = record.methods.get("__init__")
+        self.need(init)
+        super_init, unclear = self._super_init(init)
+        external = self.solution.external_bases(number)
+        return ClassFact(
+            id=number,
+            name=record.name,
+            span=self.trace.places.target(record.place),
+            parent=record.scope,
+            under_guard=record.under_guard,
+            bases=tuple(self.describer.name(base) for base in record.bases),
+            is_exception=any(base.removeprefix("builtins.") in _EXCEPTIONS for base in external),
+            methods=dict(record.methods),
+            attributes=tuple(self._attributes(number)),
+            super_init=super_init,
+            super_init_unclear=unclear,
+            custom_pickle=any(_PICKLE_METHODS & set(self.trace.classes[c].methods) for c in self.solution.mro(number)),
+        )
+
+    def _attributes(self, number: int) -> Iterator[tuple[str, Value]]:
+        for store in self.trace.stores:
+            if store.name is None:
+                continue
+            scope = self.trace.functions[self.trace.frames[store.frame].scope]
+            if scope.class_id != number:
+                continue
+            if any(isinstance(p, InstanceObject) for p in self.solution.points(store.base)):
+                yield store.name, self.describer.value(store.node)
+
+    def _super_init(self, init: int | None) -> tuple[tuple[Argument, ...] | None, bool]:
+        """The arguments of the one super().__init__(..) or Base.__init__(self, ..) call; None when there is none."""
+        if init is None:
+            return None, False
+        found = []
+        for number in self.body(init):
+            node = self.trace.nodes[number]
+            if not isinstance(node, ir.Call):
+                continue
+            callee = self.trace.nodes[node.callee]
+            if isinstance(callee, ir.Attribute) and callee.name == "__init__":
+                base = self.trace.nodes[callee.base]
+                by_super = isinstance(base, ir.Call) and self.solution.external(base.callee) == "builtins.super"
+                arguments = self.describer.arguments(number)
+                found.append(arguments if by_super else arguments[1:])
+        if not found:
+            return None, False
+        return found[0], len(found) > 1

@@ -1,0 +1,410 @@
+"""What happens to a pool or to what its operations give back, wherever it goes in this file.
+
+Knows a solved trace: an object is looked for in every node that may hold it, directly, in a container, behind a lazy view or as a
+result, and each consumer of such a node is one use. A consumer that is not known is an escape. Must never know a rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, cast
+
+from poolaudit.facts import ESCAPES, MODULE_SCOPE, Use, UseHow, Value
+from poolaudit.survey import consumers, ir
+from poolaudit.survey.families import canonical
+from poolaudit.survey.objects import (
+    BoundObject,
+    ClassObject,
+    ContainerObject,
+    ExternalObject,
+    FunctionObject,
+    HandleObject,
+    InstanceObject,
+    Object,
+    PartialObject,
+    ResultObject,
+    SiteObject,
+)
+from poolaudit.survey.values import Describer
+
+Leaf = SiteObject | HandleObject
+Via = Literal["direct", "view", "collection", "item"]
+_DEPTH = 4
+
+
+class Consumer(NamedTuple):
+    """Something that takes a node: kind and number of the taker, and which operand it is."""
+
+    kind: str
+    taker: int
+    position: int
+
+
+@dataclass(slots=True)
+class Holder:
+    """A node that holds an object, and how. `method`: it holds the object's bound method of that name."""
+
+    node: int
+    via: Via
+    method: str = ""
+
+
+class UseTable:
+    """Finds the uses of every pool and handle of a file."""
+
+    def __init__(self, describer: Describer) -> None:
+        self.describer = describer
+        self.solution = describer.solution
+        self.trace = describer.trace
+        self._views: dict[object, list[int]] = {}
+        """Container key of a lazy view to the nodes it reads."""
+        self._leaves: dict[Object, dict[Leaf, Via]] = {}
+        self.holders: dict[Leaf, list[Holder]] = {}
+        self.consumers: dict[int, list[Consumer]] = {}
+        self._handle_kinds: dict[int, set[str]] = {}
+        self._find_views()
+        self._find_holders()
+        self._find_consumers()
+
+    # -- who holds what
+
+    def _find_views(self) -> None:
+        for number, node in enumerate(self.trace.nodes):
+            if isinstance(node, ir.Comprehension) and node.form == "generator":
+                block = self.trace.blocks[node.block]
+                if block.iterable is not None:
+                    self._views[number] = [block.iterable]
+            elif isinstance(node, ir.Call):
+                names = {canonical(p.name) for p in self.solution.points(node.callee) if isinstance(p, ExternalObject)}
+                if names & consumers.LAZY or "builtins.map" in names:
+                    sources = [argument.value for argument in node.arguments]
+                    self._views[number] = sources
+                    self._views["pairs", number] = sources
+
+    def _find_holders(self) -> None:
+        for points in (self.solution.points(number) for number in range(len(self.trace.nodes))):
+            for value in points:
+                if isinstance(value, HandleObject):
+                    self._handle_kinds.setdefault(value.call, set()).add(value.kind)
+        for number in range(len(self.trace.nodes)):
+            for value in self.solution.points(number):
+                method = ""
+                leaves: dict[Leaf, Via]
+                if isinstance(value, BoundObject):
+                    if not isinstance(value.owner, (SiteObject, HandleObject)):
+                        continue
+                    leaves, method = {value.owner: "direct"}, value.name
+                else:
+                    leaves = self.leaves(value)
+                for leaf, via in leaves.items():
+                    self.holders.setdefault(leaf, []).append(Holder(number, via, method))
+
+    def leaves(self, value: Object, depth: int = 0) -> dict[Leaf, Via]:
+        """The pools and handles that an object is or contains."""
+        if isinstance(value, (SiteObject, HandleObject)):
+            return {value: "direct"}
+        if isinstance(value, ResultObject):
+            return {HandleObject(value.call, kind): "item" for kind in self._handle_kinds.get(value.call, ())}
+        if not isinstance(value, ContainerObject) or depth > _DEPTH:
+            return {}
+        known = self._leaves.get(value)
+        if known is not None:
+            return known
+        if depth == 0:
+            self._leaves[value] = {}
+        found: dict[Leaf, Via] = {}
+        lazy = value.form == "view"
+        for cell in ("element", "key"):
+            for inner in self.solution.cell_points(cell, value.key):
+                for leaf, via in self.leaves(inner, depth + 1).items():
+                    if via == "item":
+                        found.setdefault(leaf, "item")
+                    else:
+                        found[leaf] = "view" if lazy else "collection"
+        for source in self._views.get(value.key, ()) if lazy else ():
+            for inner in self.solution.points(source):
+                for leaf, via in self.leaves(inner, depth + 1).items():
+                    # a view over an iterator stands for the iterator itself
+                    if isinstance(leaf, HandleObject) and leaf.kind == "iterator" and via in ("direct", "view"):
+                        found[leaf] = "view"
+        if depth == 0:
+            self._leaves[value] = found
+        return found
+
+    def _find_consumers(self) -> None:
+        interesting = {holder.node for holders in self.holders.values() for holder in holders}
+        interesting.update(self.solution.site_apis)
+
+        def note(node: int, kind: str, taker: int, index: int = 0) -> None:
+            if node in interesting:
+                self.consumers.setdefault(node, []).append(Consumer(kind, taker, index))
+
+        for number, node in enumerate(self.trace.nodes):
+            if isinstance(node, ir.Call):
+                note(node.callee, "callee", number)
+                for index, argument in enumerate(node.arguments):
+                    note(argument.value, "argument", number, index)
+            elif isinstance(node, ir.Subscript):
+                # a key looks an entry up: nothing happens to it
+                note(node.base, "subscript", number)
+            elif isinstance(node, ir.Choice):
+                if node.written:
+                    for part in node.parts:
+                        note(part, "choice", number)
+            else:
+                kind = type(node).__name__.lower()
+                for operand in ir.operands(node):
+                    note(operand, kind, number)
+        for index, use in enumerate(self.trace.uses):
+            note(use.node, "statement", index)
+        for index, store in enumerate(self.trace.stores):
+            note(store.node, "stored", index)
+
+    # -- uses
+
+    def uses(self, leaf: Leaf) -> list[Use]:
+        """Every use of the object, in source order, once each."""
+        found: dict[tuple[str, int, str, str], Use] = {}
+        for holder in self.holders.get(leaf, ()):
+            for consumer in self.consumers.get(holder.node, ()):
+                for use in self._classify(leaf, holder, consumer):
+                    found.setdefault((use.how, use.point.order, use.via, use.name), use)
+        return sorted(found.values(), key=lambda use: (use.point.scope, use.point.order, use.how))
+
+    def _use(self, how: str, order: int, frame: int, holder: Holder, node: int | None = None, **more: object) -> Use:
+        point = self.describer.point(node) if node is not None else self.describer.point_at(order, frame)
+        if node is not None and order != node:
+            point = self.describer.point_at(order, frame, point.span)
+        return Use(
+            how=cast(UseHow, how),
+            point=point,
+            via=holder.via,
+            stored=point.statement.assigned,
+            in_async=self.trace.functions[point.scope].is_async,
+            **more,  # type: ignore[arg-type]
+        )
+
+    def _at(self, node: int, how: str, holder: Holder, **more: object) -> Use:
+        return self._use(how, node, self.trace.node_frames[node], holder, node, **more)
+
+    def _classify(self, leaf: Leaf, holder: Holder, consumer: Consumer) -> Iterator[Use]:
+        kind, taker = consumer.kind, consumer.taker
+        if holder.via == "item":
+            if kind == "attribute":
+                yield from self._item_method(holder, taker)
+            return
+        if kind == "argument":
+            yield from self._argument(leaf, holder, taker, consumer.position)
+        elif kind == "attribute":
+            if holder.via == "direct" and not holder.method:
+                yield from self._method(leaf, holder, taker)
+        elif holder.method:
+            # a bound method as a value: only where it goes matters
+            if kind == "statement":
+                yield from self._statement(holder, taker, name=holder.method)
+            elif kind == "stored":
+                yield from self._stored(holder, taker, name=holder.method)
+        elif kind == "element":
+            yield from self._element(leaf, holder, taker)
+        elif kind == "subscript" and holder.via == "direct":
+            yield self._at(taker, "index", holder)
+        elif kind == "unpacked" and holder.via in ("direct", "view"):
+            if isinstance(leaf, HandleObject) and leaf.kind == "iterator":
+                yield self._use("consume", taker, self.trace.node_frames[taker], holder)
+        elif kind == "awaited" and holder.via == "direct":
+            yield self._at(taker, "await", holder)
+        elif kind == "statement":
+            yield from self._statement(holder, taker)
+        elif kind == "stored":
+            yield from self._stored(holder, taker)
+
+    def _item_method(self, holder: Holder, attribute: int) -> Iterator[Use]:
+        node = self.trace.nodes[attribute]
+        assert isinstance(node, ir.Attribute)
+        how = node.name if node.name in consumers.HANDLE_METHODS else "method"
+        if how != "method":
+            yield self._at(attribute, how.strip("_"), holder, name=node.name)
+
+    def _method(self, leaf: Leaf, holder: Holder, attribute: int) -> Iterator[Use]:
+        node = self.trace.nodes[attribute]
+        assert isinstance(node, ir.Attribute)
+        if isinstance(leaf, SiteObject):
+            # calls are operations; a private attribute is a use of its own
+            if node.name.startswith("_") and not node.name.startswith("__"):
+                yield self._at(attribute, "method", holder, name=node.name)
+            return
+        call = self._called_by(attribute)
+        how = node.name if node.name in consumers.HANDLE_METHODS else "method"
+        how = "next" if how == "__next__" else how
+        name_span = self.trace.places.attribute_name(attribute)
+        if call is None:
+            yield self._at(attribute, "method", holder, name=node.name, name_span=name_span)
+            return
+        arguments = self.describer.arguments(call)
+        timeout = next((a.value for a in arguments if a.keyword == "timeout"), None)
+        if (
+            timeout is None
+            and how in ("get", "result", "wait", "next", "exception")
+            and arguments
+            and arguments[0].keyword is None
+        ):
+            timeout = arguments[0].value
+        yield self._at(
+            call,
+            how,
+            holder,
+            name=node.name,
+            name_span=name_span,
+            arguments=arguments,
+            timeout=timeout,
+            awaited=self._is_awaited(call),
+        )
+
+    def _called_by(self, attribute: int) -> int | None:
+        return next((c.taker for c in self.consumers.get(attribute, ()) if c.kind == "callee"), None)
+
+    def _is_awaited(self, call: int) -> bool:
+        following = self.trace.nodes[call + 1] if call + 1 < len(self.trace.nodes) else None
+        return isinstance(following, ir.Awaited) and following.base == call
+
+    def _element(self, leaf: Leaf, holder: Holder, element: int) -> Iterator[Use]:
+        node = self.trace.nodes[element]
+        assert isinstance(node, ir.Element)
+        if node.lazy and isinstance(leaf, HandleObject) and leaf.kind == "iterator":
+            # the generator expression is a view: what happens to it counts
+            return
+        yield self._use("iterate", element, self.trace.node_frames[element], holder, node.base)
+
+    def _statement(self, holder: Holder, index: int, name: str = "") -> Iterator[Use]:
+        use = self.trace.uses[index]
+        how = {"raise": "pass", "delete": "test"}.get(use.how, use.how)
+        scope = self.trace.frames[use.frame].scope
+        if how in ("return", "yield") and not self._public(scope):
+            return
+        if how == "drop" and holder.via != "direct":
+            return
+        yield self._use(how, use.order, use.frame, holder, name=name)
+
+    def _public(self, scope: int) -> bool:
+        """The function may be called from where the survey does not look."""
+        function = self.trace.functions[scope]
+        called = bool(self.solution.callers.get(scope))
+        if function.is_lambda or function.parent != MODULE_SCOPE or (function.name.startswith("_") and function.name[1:2] != "_"):
+            return not called
+        return True
+
+    def _stored(self, holder: Holder, index: int, name: str = "") -> Iterator[Use]:
+        store = self.trace.stores[index]
+        bases = self.solution.points(store.base)
+        followed = (
+            all(isinstance(base, (InstanceObject, ClassObject)) for base in bases)
+            if store.name is not None
+            else all(isinstance(base, ContainerObject) for base in bases)
+        )
+        if not bases or not followed:
+            yield self._use("store", store.order, store.frame, holder, name=name)
+
+    # -- arguments
+
+    def _argument(self, leaf: Leaf, holder: Holder, call: int, index: int) -> Iterator[Use]:
+        node = self.trace.nodes[call]
+        assert isinstance(node, ir.Call)
+        argument = node.arguments[index]
+        callees = self.solution.points(node.callee)
+        draining = isinstance(leaf, HandleObject) and leaf.kind == "iterator" and holder.via in ("direct", "view")
+        if argument.star == "*" and draining:
+            yield self._at(call, "consume", holder)
+            return
+        if not callees:
+            callee = self.trace.nodes[node.callee]
+            adding = isinstance(callee, ir.Attribute) and (callee.name in consumers.ADDERS or callee.name in consumers.EXTENDERS)
+            if isinstance(callee, ir.Attribute) and callee.name == "run_in_executor" and isinstance(leaf, SiteObject):
+                return
+            yield self._at(call, "put" if adding else "pass", holder, name=holder.method)
+            return
+        for value in callees:
+            how = self._how(leaf, holder, node, index, value, draining)
+            if how == "zip":
+                partners = tuple(self._partners(node, index))
+                yield self._at(call, how, holder, partners=partners, name=holder.method)
+            elif how:
+                yield self._at(call, how, holder, name=holder.method, timeout=self._timeout(node), awaited=self._is_awaited(call))
+
+    def _partners(self, node: ir.Call, index: int) -> Iterator[Value]:
+        for other, argument in enumerate(node.arguments):
+            if other != index:
+                yield self.describer.value(argument.value)
+
+    def _timeout(self, node: ir.Call) -> Value | None:
+        found = next((a.value for a in node.arguments if a.keyword == "timeout"), None)
+        return None if found is None else self.describer.value(found)
+
+    def _how(self, leaf: Leaf, holder: Holder, node: ir.Call, index: int, callee: Object, draining: bool) -> str:
+        """How a callee treats the argument; '' when the object is followed into it."""
+        if isinstance(callee, FunctionObject):
+            return ""
+        if isinstance(callee, ClassObject):
+            return "" if self.solution.find_method(callee.cls, "__init__") is not None else "put"
+        if isinstance(callee, InstanceObject):
+            return "" if self.solution.find_method(callee.cls, "__call__") is not None else "pass"
+        if isinstance(callee, PartialObject):
+            return ""
+        if isinstance(callee, BoundObject):
+            return self._how_bound(leaf, callee, draining)
+        if isinstance(callee, ExternalObject):
+            return self._how_external(leaf, holder, node, index, canonical(callee.name), draining)
+        return "pass"
+
+    def _how_bound(self, leaf: Leaf, callee: BoundObject, draining: bool) -> str:
+        if isinstance(callee.owner, ContainerObject):
+            if callee.name in consumers.ADDERS or callee.name == "setdefault":
+                return ""
+            if callee.name in consumers.EXTENDERS:
+                return "consume" if draining else ""
+            return "test"
+        if isinstance(callee.owner, SiteObject) and isinstance(leaf, SiteObject):
+            return "pass"
+        return "pass"
+
+    def _how_external(self, leaf: Leaf, holder: Holder, node: ir.Call, index: int, name: str, draining: bool) -> str:
+        if name == "builtins.len":
+            return "len"
+        if name in consumers.HARMLESS:
+            return "test"
+        if name == "builtins.next":
+            return "next"
+        if name in ("builtins.zip", "builtins.enumerate"):
+            return "zip"
+        if name == "builtins.getattr":
+            return "" if isinstance(self.trace.nodes[node.arguments[1].value], ir.Constant) else "pass"
+        if name in consumers.WAITS:
+            return consumers.WAITS[name]
+        if name in consumers.SAME or name in consumers.REGISTRARS:
+            return ""
+        if name == "functools.partial":
+            return "put" if index else ""
+        if name in consumers.LAZY:
+            return ""
+        if name == "builtins.map":
+            return self._how_mapped(node, draining)
+        if name in consumers.EAGER:
+            return "consume" if draining else ""
+        if name in consumers.DRAIN:
+            return "consume"
+        if name.endswith(".run_in_executor"):
+            # the executor itself is an operation's receiver
+            return "" if isinstance(leaf, SiteObject) and index == 0 else "pass"
+        return "pass"
+
+    def _how_mapped(self, node: ir.Call, draining: bool) -> str:
+        functions = self.solution.points(node.arguments[0].value)
+        known = functions and all(isinstance(f, (FunctionObject, ExternalObject)) for f in functions)
+        if known and (draining or all(isinstance(f, FunctionObject) for f in functions)):
+            return ""
+        return "pass"
+
+
+def escapes(uses: Iterable[Use]) -> bool:
+    """Some use takes the object out of sight."""
+    return any(use.how in ESCAPES for use in uses)

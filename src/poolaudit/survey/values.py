@@ -1,0 +1,309 @@
+"""From nodes to the facts that describe them: values, arguments, points, blocks.
+
+Knows a solved trace and its places. Must never know what makes a rule speak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, cast
+
+from poolaudit.facts import Argument, Block, Handler, Name, Point, Span, Statement, Step, Value
+from poolaudit.survey import ir
+from poolaudit.survey.families import canonical
+from poolaudit.survey.objects import (
+    BoundObject,
+    CalledObject,
+    ClassObject,
+    ContainerObject,
+    ExternalObject,
+    FunctionObject,
+    HandleObject,
+    InstanceObject,
+    PartialObject,
+    SiteObject,
+)
+from poolaudit.survey.solve import Solution
+
+_ENDLESS = frozenset({"itertools.count", "itertools.cycle", "itertools.repeat"})
+_DEPTH = 4
+"""How deep elements of literals are described."""
+
+
+class Describer:
+    """Describes nodes of one file, each point and block once."""
+
+    def __init__(self, solution: Solution) -> None:
+        self.solution = solution
+        self.trace = solution.trace
+        self.places = solution.trace.places
+        self.site_index = {call: index for index, call in enumerate(sorted(solution.site_apis))}
+        self._blocks: dict[int, Block] = {}
+        self._statements: dict[int, Statement] = {}
+        self._describing: set[int] = set()
+
+    # -- points
+
+    def span(self, node: int) -> Span:
+        """Where the node stands; for one that reading made up, its statement."""
+        if self.places.spelled(node):
+            return self.places.node(node)
+        return self.statement(self.trace.frame(node).statement).span
+
+    def point(self, node: int) -> Point:
+        return self.point_at(node, self.trace.node_frames[node], self.span(node))
+
+    def point_at(self, order: int, frame_number: int, span: Span | None = None) -> Point:
+        """The point of something that is no node: its order, frame and span (default: its statement)."""
+        frame = self.trace.frames[frame_number]
+        statement = self.statement(frame.statement)
+        return Point(frame.scope, order, self.steps(frame.path), statement.span if span is None else span, statement)
+
+    def steps(self, path: tuple[tuple[int, str], ...]) -> tuple[Step, ...]:
+        return tuple(Step(self.block(block), arm) for block, arm in path)
+
+    def statement(self, number: int) -> Statement:
+        found = self._statements.get(number)
+        if found is None:
+            record = self.trace.statements[number]
+            found = self._statements[number] = Statement(
+                span=self.places.statement(number),
+                indent=record.indent,
+                form=cast(Literal["expression", "assign", "return", "header", "other"], record.form),
+                alone=record.alone,
+                top=self.places.statement_top(record.top),
+                assigned=record.assigned,
+            )
+        return found
+
+    def block(self, number: int) -> Block:
+        found = self._blocks.get(number)
+        if found is not None:
+            return found
+        record = self.trace.blocks[number]
+        span, header, body = self.places.block(record.place)
+        # a block whose iterable is described through a name bound inside itself would come back here
+        nested = number in self._describing
+        self._describing.add(number)
+        iterable = None if record.iterable is None or nested else self.value(record.iterable)
+        block = Block(
+            id=number,
+            kind=cast(Literal["with"], record.kind),
+            scope=record.scope,
+            path=self.steps(record.path),
+            start=record.start,
+            end=record.end,
+            span=span,
+            header=header,
+            body=body,
+            body_indent=self._line_indent(body.start),
+            is_async=record.is_async,
+            handlers=tuple(self._handler(handler) for handler in record.handlers),
+            has_finally=record.has_finally,
+            leaves=tuple(sorted(record.leaves)),
+            targets=record.targets,
+            iterable=iterable,
+            tests=tuple(sorted({name for test in record.tests if (name := self.solution.external(test)) is not None})),
+            rebinds=self._rebinds(record),
+            forever=record.forever or (iterable is not None and iterable.infinite),
+        )
+        self._describing.discard(number)
+        if not nested:
+            self._blocks[number] = block
+        return block
+
+    def _rebinds(self, record: ir.BlockTrace) -> frozenset[str]:
+        if record.kind not in ("for", "while"):
+            return frozenset(record.targets)
+        bindings = self.trace.functions[record.scope].bindings
+        inside = {name for name, bounds in bindings.items() if any(record.start <= b.order <= record.end for b in bounds)}
+        return frozenset(inside | set(record.targets))
+
+    def _line_indent(self, offset: int) -> str:
+        text = self.trace.text
+        start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
+        return text[start:offset] if text[start:offset].isspace() else ""
+
+    def _handler(self, record: ir.HandlerTrace) -> Handler:
+        header, types_span, body = self.places.handler(record.place)
+        return Handler(tuple(self.name(node) for node in record.types), header, types_span, body, record.alias, record.reraises)
+
+    # -- names and values
+
+    def name(self, node: int) -> Name:
+        found = self.solution.static(node)
+        span = self.span(node)
+        text = self.trace.text[span.start : span.end]
+        if isinstance(found, int):
+            return Name(span, None, text, found)
+        # a relative import is a name of the project, not of a library
+        api = None if found is None or found.startswith(".") else canonical(found)
+        return Name(span, api, text)
+
+    def follow(self, node: int) -> int:
+        """The node that a name plainly leads to: its only binding, here or in an enclosing scope."""
+        for _ in range(20):
+            value = self.trace.nodes[node]
+            if isinstance(value, ir.Reference):
+                target = value.target
+                if target is None:
+                    found = self.solution.bindings(value.name, value.scope)
+                    if found is None or len(found[1]) != 1:
+                        return node
+                    target = found[1][0].node
+                node = target
+            elif isinstance(value, ir.Choice) and not value.written and len(value.parts) == 1:
+                node = value.parts[0]
+            elif isinstance(value, ir.Attribute):
+                source = self._only_attribute_source(value)
+                if source is None:
+                    return node
+                node = source
+            else:
+                return node
+        return node
+
+    def _only_attribute_source(self, value: ir.Attribute) -> int | None:
+        """self.x leads to the one expression that any method stores there."""
+        bases = self.solution.points(value.base)
+        sources: set[int] = set()
+        for base in bases:
+            if not isinstance(base, InstanceObject):
+                return None
+            sources |= self.solution.stored_in(base.cls, value.name)
+        return next(iter(sources)) if len(sources) == 1 else None
+
+    def names(self, node: int) -> frozenset[str]:
+        nodes = (self.trace.nodes[number] for number in ir.walk(self.trace, node))
+        return frozenset(value.name for value in nodes if isinstance(value, ir.Reference))
+
+    def value(self, node: int, depth: int = 0) -> Value:
+        """Describe an expression."""
+        span = self.span(node)
+        text = self.trace.text[span.start : span.end]
+        target = self.follow(node)
+        literal = target == node and not isinstance(self.trace.nodes[node], (ir.Reference, ir.Attribute))
+        return self._described(target, span, text, literal, self._parenthesized(node), self.names(node), depth)
+
+    def _parenthesized(self, node: int) -> bool:
+        return self.places.spelled(node) and self.places.parenthesized(node)
+
+    def _described(
+        self, target: int, span: Span, text: str, literal: bool, parenthesized: bool, names: frozenset[str], depth: int
+    ) -> Value:
+        node = self.trace.nodes[target]
+
+        def make(kind: str, **more: object) -> Value:
+            return Value(
+                kind=cast(Literal["unknown"], kind),
+                span=span,
+                text=text,
+                literal=literal,
+                parenthesized=parenthesized,
+                names=names,
+                **more,  # type: ignore[arg-type]
+            )
+
+        if isinstance(node, ir.Constant):
+            length = len(node.value) if isinstance(node.value, (str, bytes)) else None
+            return make("const", const=node.value, length=length)
+        if isinstance(node, ir.FunctionValue):
+            kind = "lambda" if self.trace.functions[node.function].is_lambda else "function"
+            return make(kind, function=node.function)
+        if isinstance(node, ir.ClassValue):
+            return make("class", class_id=node.cls)
+        if isinstance(node, ir.External):
+            return make("api", api=canonical(node.name))
+        if isinstance(node, ir.Display):
+            elements = () if depth >= _DEPTH else tuple(self.value(element, depth + 1) for element in node.elements)
+            return make(node.form, items=elements, length=None if node.stars else len(node.elements))
+        if isinstance(node, ir.Comprehension):
+            element = () if depth >= _DEPTH else (self.value(node.element, depth + 1),)
+            kind = "generator" if node.form == "generator" else "comprehension"
+            source = self.trace.blocks[node.block].iterable
+            length = None if source is None or depth >= _DEPTH else self.value(source, depth + 1).length
+            return make(kind, items=element, length=length)
+        return self._by_points(
+            target, node, make, lambda other: self._described(other, span, text, False, parenthesized, names, depth + 1), depth
+        )
+
+    def _by_points(self, target: int, node: ir.Node, make: object, again: Callable[[int], Value], depth: int) -> Value:
+        maker = cast("_Maker", make)
+        points = self.solution.points(target)
+        pools = tuple(sorted(self.site_index[p.call] for p in points if isinstance(p, SiteObject)))
+        if pools:
+            return maker("pool", pools=pools)
+        if any(isinstance(p, HandleObject) for p in points):
+            return maker("handle")
+        if isinstance(node, ir.ParameterValue) and not (len(points) == 1 and self.solution.sure(target)):
+            return maker("parameter", api=node.name)
+        if len(points) == 1 and self.solution.sure(target):
+            (only,) = points
+            if isinstance(only, PartialObject):
+                return maker("partial")
+            if isinstance(only, InstanceObject):
+                return maker("instance", class_id=only.cls)
+            if isinstance(only, ClassObject):
+                return maker("class", class_id=only.cls)
+            if isinstance(only, FunctionObject):
+                record = self.trace.functions[only.function]
+                kind = "method" if only.bound is not None else "lambda" if record.is_lambda else "function"
+                return maker(kind, function=only.function, class_id=only.bound)
+            if isinstance(only, ExternalObject):
+                return maker("api", api=canonical(only.name))
+            if isinstance(only, CalledObject):
+                return self._call(only.call, only.name, maker, depth)
+            if isinstance(only, BoundObject) and isinstance(only.owner, SiteObject):
+                return maker("pool", pools=(self.site_index[only.owner.call],))
+            if isinstance(only, ContainerObject) and isinstance(only.key, int) and only.key != target and depth < _DEPTH:
+                return again(only.key)
+        if isinstance(node, ir.Call):
+            return self._call(target, self.solution.external(node.callee), maker, depth)
+        return maker("unknown")
+
+    def _call(self, number: int, api: str | None, maker: _Maker, depth: int) -> Value:
+        node = self.trace.nodes[number]
+        if not isinstance(node, ir.Call):
+            return maker("unknown")
+        functions = self.solution.callees.get(number, set())
+        function = next(iter(functions)) if len(functions) == 1 else None
+        plain = [a.value for a in node.arguments if a.keyword is None and not a.star]
+        items = () if depth >= _DEPTH else tuple(self.value(argument, depth + 1) for argument in plain)
+        length = None
+        infinite = False
+        if api == "builtins.range":
+            bounds = [item.const for item in items]
+            if bounds and all(isinstance(bound, int) for bound in bounds):
+                length = len(range(*cast(list[int], bounds)))
+        elif api in _ENDLESS:
+            infinite = api != "itertools.repeat" or len(node.arguments) == 1
+        elif api in ("builtins.list", "builtins.tuple", "builtins.sorted", "builtins.enumerate", "builtins.iter") and items:
+            length, infinite = items[0].length, items[0].infinite
+        if function is not None and self.trace.functions[function].is_generator:
+            infinite = self.runs_forever(function)
+        return maker("call", api=api, function=function, items=items, length=length, infinite=infinite)
+
+    def runs_forever(self, function: int) -> bool:
+        """Its body holds a `while True` that nothing leaves."""
+        return any(
+            record.scope == function and record.kind == "while" and record.forever and not record.leaves & {"break", "return"}
+            for record in self.trace.blocks
+        )
+
+    def arguments(self, call: int, extra: tuple[ir.CallArgument, ...] | None = None) -> tuple[Argument, ...]:
+        """The arguments of a call as written."""
+        node = self.trace.nodes[call]
+        assert isinstance(node, ir.Call)
+        found = []
+        for index, argument in enumerate(node.arguments if extra is None else extra):
+            span, keyword_span = self.places.argument(call, index)
+            star = cast(Literal["", "*", "**"], argument.star)
+            found.append(Argument(argument.keyword, star, span, keyword_span, self.value(argument.value)))
+        return tuple(found)
+
+
+class _Maker:
+    """The type of the closure that completes a Value with its kind."""
+
+    def __call__(self, kind: str, **more: object) -> Value:
+        raise NotImplementedError
