@@ -314,7 +314,7 @@ class _Scan:
         data = _stdin() if self.stdin else b""
         rewrite = self._rewrite(config, data, write=True)
         if self.stdin:
-            _print_bytes(_fixed(rewrite, data))
+            _print(_fixed(rewrite, data))
             _say(self._rendered(rewrite.report, sys.stderr))
         else:
             _print(self._rendered(rewrite.report, sys.stdout))
@@ -505,13 +505,16 @@ def _stdin() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def _print(text: str) -> None:
-    """A result. Whether it has colours was decided before."""
-    click.echo(text, nl=False, color=True)
+class ReaderGoneError(Exception):
+    """Nobody reads stdout any more. Not a BrokenPipeError, which click would turn into status 1: findings."""
 
 
-def _print_bytes(data: bytes) -> None:
-    click.echo(data, nl=False)
+def _print(result: str | bytes) -> None:
+    """A result. Whether text has colours was decided before."""
+    try:
+        click.echo(result, nl=False, color=True)
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error
 
 
 def _say(text: str) -> None:
@@ -524,40 +527,27 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    try:
-        status = _run(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more on its way out
-        status = PIPE_CLOSED
-    sys.exit(status)
+    sys.exit(_status(arguments))
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _status(arguments: Sequence[str] | None) -> int:
+    from poolaudit.config import ConfigError
+
     try:
-        status = cli.main(arguments, prog_name="poolaudit", standalone_mode=False)
+        return int(cli.main(arguments, prog_name="poolaudit", standalone_mode=False) or CLEAN)
     except click.Abort:
         _say("Interrupted\n")
         return INTERRUPTED
     except click.ClickException as error:
         error.show()
-        return FAILED
-    except BrokenPipeError:
-        raise
-    except Exception as error:  # noqa: BLE001  an exit status of 1 would say "findings"
-        return _crashed(error)
-    return int(status or CLEAN)
-
-
-def _crashed(error: Exception) -> int:
-    """Bad configuration in one line; anything else is a bug, with its traceback."""
-    from poolaudit.config import ConfigError
-
-    if isinstance(error, ConfigError):
+    except ConfigError as error:
         _say(f"Error: {error}\n")
-        return FAILED
-    from traceback import format_exception
+    except ReaderGoneError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more on its way out
+        return PIPE_CLOSED
+    except Exception as error:  # noqa: BLE001  python's own status of 1 would say "findings"
+        from traceback import format_exception
 
-    _say("".join(format_exception(error)))
-    _say(f"poolaudit {__version__} failed: this is a bug in poolaudit, not in your code\n")
+        _say("".join(format_exception(error)))
+        _say(f"poolaudit {__version__} failed: this is a bug in poolaudit, not in your code\n")
     return FAILED

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +63,7 @@ class Page:
         return ", ".join(parts)
 
 
-_FIX = {"safe": "safe fix", "unsafe": "unsafe fix", "sometimes": "fix, safe in some cases", "none": "no fix"}
+_FIX = {"safe": "safe fix", "unsafe": "unsafe fix", "sometimes": "fix (safe in some cases)", "none": "no fix"}
 
 
 def page(rule: Rule, fixtures: Path = FIXTURES) -> Page:
@@ -142,7 +142,10 @@ def text(rule: Rule, *, color: bool = False, width: int = 100) -> str:
 
 
 def _text(shown: Page, paint: Paint, width: int) -> Iterator[str]:
-    yield f"{paint(f'{shown.rule.code} {shown.rule.name}', 'bold')}: {shown.summary}"
+    title = f"{shown.rule.code} {shown.rule.name}"
+    first, *more = wrapped(f"{title}: {shown.summary}", width, "", "  ")
+    yield paint(title, "bold") + first[len(title) :]
+    yield from more
     yield from wrapped(shown.facts, width, "", "  ")
     for heading, body in shown.sections:
         yield ""
@@ -211,18 +214,18 @@ def listing(rules: Iterable[Rule], output_format: str = "text", *, color: bool =
         return encode([{key: value for key, value in data(rule).items() if key in _LISTED} for rule in rules])
     if output_format == "markdown":
         return table(rules, "docs/rules")
-    paint = Paint(color)
+    rules = list(rules)
+    paint, longest = Paint(color), max(len(rule.name) for rule in rules)
     blocks = []
     for topic, members in _by_topic(rules):
-        blocks.append("".join(f"{line}\n" for line in (paint(topic, "bold"), *_rows(members, width))))
+        blocks.append("".join(f"{line}\n" for line in (paint(topic, "bold"), *_rows(members, longest, width))))
     return "\n".join(blocks)
 
 
 _LISTED = ("code", "name", "summary", "severity", "confidence", "default", "fix")
 
 
-def _rows(rules: Sequence[Rule], width: int) -> Iterator[str]:
-    longest = max(len(rule.name) for rule in rules)
+def _rows(rules: Iterable[Rule], longest: int, width: int) -> Iterator[str]:
     for rule in rules:
         head = f"  {rule.code}  {rule.name:{longest}}  {rule.severity:7}  "
         yield from wrapped(_summary(rule), max(width, len(head) + 30), head, " " * len(head))
@@ -249,7 +252,7 @@ def _summary(rule: Rule) -> str:
 def _by_topic(rules: Iterable[Rule]) -> Iterator[tuple[str, list[Rule]]]:
     groups: dict[str, list[Rule]] = {}
     for rule in sorted(rules, key=lambda rule: rule.code):
-        groups.setdefault(_TOPICS[rule.code[2]], []).append(rule)
+        groups.setdefault(_TOPICS.get(rule.code[2], "Others"), []).append(rule)
     yield from groups.items()
 
 
