@@ -10,13 +10,12 @@ import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
-from poolaudit.facts import PoolSite
+from poolaudit.facts import Answer, PoolSite
 from poolaudit.report import FileReport, Report, Reported
 from poolaudit.report.lines import Lines
 from poolaudit.report.summary import Readiness, active
-from poolaudit.report.terminal import Paint, harmless, wrapped
+from poolaudit.report.terminal import Paint, harmless, width_of, wrapped
 from poolaudit.tree import Decision, Traced, Verdict
 
 WIDTH = 120
@@ -131,11 +130,8 @@ def text(pools: Iterable[Advised], *, color: bool = False, width: int = WIDTH, v
 
 def _text(each: Advised, paint: Paint, width: int, verbose: bool) -> Iterator[str]:
     decision = each.decision
-    place = f"{harmless(each.path)}:{each.line}"
-    verdict = f"{VERDICTS[decision.verdict]} ({decision.strength})"
-    gap = max(width - len(place) - len(each.title) - len(verdict) - 3, 2)
-    yield f"{paint(place, 'bold')}: {each.title}{' ' * gap} {paint(verdict, 'green', 'bold')}"
-    yield from _trace(each, paint, width)
+    yield from _heading(each, paint, width)
+    yield from _trace(each, paint, width, verbose)
     yield from _item(f"-> {VERDICTS[decision.verdict]}: {decision.reason}", width, "     ")
     for sentence in decision.not_known:
         yield from _item(f"open: {sentence}", width)
@@ -152,18 +148,35 @@ def _text(each: Advised, paint: Paint, width: int, verbose: bool) -> Iterator[st
         yield f"  {'next:' if number == 0 else '     '} {paint(command, 'green')}"
 
 
-def _trace(each: Advised, paint: Paint, width: int) -> Iterator[str]:
-    """Question, answer and evidence as three columns."""
+def _heading(each: Advised, paint: Paint, width: int) -> Iterator[str]:
+    """Place and pool, with the verdict at the right edge, or below where there is no room."""
+    place = f"{harmless(each.path)}:{each.line}"
+    verdict = f"{VERDICTS[each.decision.verdict]} ({each.decision.strength})"
+    title = f"{paint(place, 'bold')}: {each.title}"
+    room = width - width_of(f"{place}: {each.title}") - len(verdict)
+    shown = paint(verdict, "green", "bold")
+    yield from [f"{title}{' ' * room}{shown}"] if room >= 2 else [title, f"  {shown}"]
+
+
+def _trace(each: Advised, paint: Paint, width: int, verbose: bool) -> Iterator[str]:
+    """Question, answer and evidence as columns. What stands beside a "no" is left out where the line is too short for it."""
     trace = each.decision.trace
-    left = min(max((len(traced.question) for traced in trace), default=0), max(width // 2 - 10, 30))
-    right = max(width - left - 13, 24)
+    column = min(max((len(traced.question) for traced in trace), default=0), width - 12)
     for traced in trace:
-        question = textwrap.wrap(traced.question, left)
-        because = textwrap.wrap(harmless(_because(each, traced)), right, break_long_words=False)
-        colours = {"yes": ("yellow",), "unknown": ("cyan",), "no": ("dim",)}[traced.evidence.answer]
-        answer = paint(f"{traced.evidence.answer:9}", *colours)
-        for number, (asked, answered) in enumerate(zip_longest(question, because, fillvalue="")):
-            yield f"  {asked:{left}}  {answer if number == 0 else ' ' * 9}{answered}".rstrip()
+        answer = traced.evidence.answer
+        *above, question = textwrap.wrap(traced.question, column)
+        yield from (f"  {line}" for line in above)
+        row = f"  {question:{column}}  {paint(f'{answer:7}', *_ANSWERS[answer])}"
+        because = harmless(_because(each, traced))
+        if column + 13 + width_of(because) <= width:
+            yield f"{row}  {because}".rstrip()
+        else:
+            yield row.rstrip()
+            if answer != "no" or verbose:
+                yield from wrapped(because, width, "      ", "      ")
+
+
+_ANSWERS: dict[Answer, tuple[str, ...]] = {"yes": ("yellow",), "unknown": ("cyan",), "no": ("dim",)}
 
 
 def _because(each: Advised, traced: Traced) -> str:

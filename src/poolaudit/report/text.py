@@ -47,7 +47,8 @@ _VERDICTS: tuple[tuple[tuple[Verdict, ...], str], ...] = (
 def render(report: Report, *, color: bool = False, width: int = WIDTH, quiet: bool = False, verbose: bool = False) -> str:
     """The whole report. `quiet`: findings and problems only. `verbose`: also times, suppressed findings and the hook to paste."""
     paint = Paint(color)
-    blocks = ["\n".join(_finding(each, file, lines, paint, width)) for file, lines, each in _findings(report)]
+    told: set[str] = set()
+    blocks = ["\n".join(_finding(each, file, lines, paint, width, told)) for file, lines, each in _findings(report)]
     totals = summarize(report)
     blocks.extend(_problem(problem, paint) for problem in totals.problems)
     if not quiet:
@@ -80,7 +81,8 @@ def _findings(report: Report) -> Iterator[tuple[FileReport, Lines, Reported]]:
             yield from ((file, lines, each) for each in active(file))
 
 
-def _finding(each: Reported, file: FileReport, lines: Lines, paint: Paint, width: int) -> Iterator[str]:
+def _finding(each: Reported, file: FileReport, lines: Lines, paint: Paint, width: int, told: set[str]) -> Iterator[str]:
+    """One finding with its frame. `told` holds the commands that stand above already."""
     finding = each.finding
     style = _COLOURS[each.severity]
     place = lines.place(finding.where.start)
@@ -98,7 +100,7 @@ def _finding(each: Reported, file: FileReport, lines: Lines, paint: Paint, width
             yield from _note(f"{related.path}: {related.message}", gutter, paint, width)
     for note in finding.notes:
         yield from _note(note, gutter, paint, width)
-    yield from _fix(each, file.path, gutter, paint, width)
+    yield from _fix(each, file.path, gutter, paint, width, told)
 
 
 def _note(text: str, gutter: str, paint: Paint, width: int) -> Iterator[str]:
@@ -107,14 +109,18 @@ def _note(text: str, gutter: str, paint: Paint, width: int) -> Iterator[str]:
         yield paint(first, "blue") + line[len(first) :] if number == 0 else line
 
 
-def _fix(each: Reported, path: str, gutter: str, paint: Paint, width: int) -> Iterator[str]:
-    if each.fix is None:
+def _fix(each: Reported, path: str, gutter: str, paint: Paint, width: int, told: set[str]) -> Iterator[str]:
+    fix = each.fix
+    if fix is None:
         return
-    terms = "; ".join([each.fix.applicability, *(caveat.message for caveat in each.fix.caveats)])
-    terms = terms.replace("; ", ": ", 1) if each.fix.caveats else terms
-    unsafe = " --unsafe-fixes" if each.fix.applicability == "unsafe" else ""
-    yield from _note(f"fix: {each.fix.title} ({terms})", gutter, paint, width)
-    yield f"{gutter}        {paint(f'poolaudit scan --diff{unsafe} {shlex.quote(harmless(path))}', 'green')}"
+    caveats = "; ".join(caveat.message for caveat in fix.caveats)
+    terms = f"{fix.applicability}: {caveats}" if caveats else fix.applicability
+    yield from _note(f"fix: {fix.title} ({terms})", gutter, paint, width)
+    unsafe = " --unsafe-fixes" if fix.applicability == "unsafe" else ""
+    command = f"poolaudit scan --diff{unsafe} {shlex.quote(harmless(path))}"
+    if command not in told:
+        told.add(command)
+        yield f"{gutter}        {paint(command, 'green')}"
 
 
 def _problem(problem: Problem, paint: Paint) -> str:
