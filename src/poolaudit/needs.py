@@ -8,8 +8,6 @@ An answer is 'no' only where every use of the pool is known; an unseen use makes
 
 from __future__ import annotations
 
-import ast
-import textwrap
 from collections.abc import Iterable, Iterator
 
 from poolaudit.facts import (
@@ -74,8 +72,9 @@ def third_party(subject: Subject) -> Evidence:
     site = subject.site
     if site.stdlib:
         return Evidence("no", f"`{site.api}` is one of the two", site.callee)
-    if site.family in ("unknown", ""):
-        return Evidence("unknown", f"`{site.api}` is chosen at run time", site.callee)
+    names = site.api.split(" | ")
+    if len(names) > 1 and any(name.startswith(("multiprocessing.", "concurrent.futures.")) for name in names):
+        return Evidence("unknown", f"`{site.api}`: chosen at run time", site.callee)
     return Evidence("yes", f"`{site.api}` is of {site.family}", site.callee)
 
 
@@ -111,7 +110,7 @@ def picklable(subject: Subject) -> Evidence:
             unclear = unclear or Evidence("unknown", f"what pickling finds for `{task.name}` is not seen", task.span)
     if unclear is not None:
         return unclear
-    return _absent(subject, "every task is a name of module level")
+    return _absent(subject, "every task is a name of module level", "yes")
 
 
 _LOCAL = {"lambda": "lambda", "nested": "nested function"}
@@ -126,7 +125,7 @@ def threads(subject: Subject) -> Evidence:
         return Evidence("yes", f"all that the task does is to wait for `{waits[0].api}`", waits[0].point.span)
     if unseen is not None:
         return unseen
-    return _absent(subject, "the tasks compute")
+    return _absent(subject, "its tasks do more than wait")
 
 
 def _waits(call: LibraryCall) -> bool:
@@ -289,24 +288,9 @@ def endless_initializer(subject: Subject) -> Evidence:
     function = subject.file.functions.get(task.function) if task.function is not None else None
     if function is None:
         return Evidence("unknown", f"`{task.name}` is not seen", task.span)
-    if _endless(function, subject.file.text):
+    if function.endless:
         return Evidence("yes", f"`{function.name}` loops for ever", task.span)
     return Evidence("no", f"`{function.name}` returns", task.span)
-
-
-def _endless(function: Function, text: str) -> bool:
-    """A `while True` stands in its body, and no break, return or raise leaves it."""
-    source = textwrap.dedent(function.indent + text[function.span.start : function.span.end])
-    try:
-        body = ast.parse(source).body
-    except SyntaxError:  # syntax newer than this Python: the parser of the survey knows more than ast
-        return False
-    loops = (node for node in ast.walk(ast.Module(body, [])) if isinstance(node, ast.While))
-    return any(isinstance(loop.test, ast.Constant) and loop.test.value and not _left(loop) for loop in loops)
-
-
-def _left(loop: ast.While) -> bool:
-    return any(isinstance(node, (ast.Break, ast.Return, ast.Raise)) for node in ast.walk(loop))
 
 
 def all_workers_up(subject: Subject) -> Evidence:
@@ -572,7 +556,7 @@ def _values(arguments: Iterable[Argument]) -> Iterator[Value]:
 def flat(value: Value) -> Iterator[Value]:
     """The value and what it is written to hold."""
     yield value
-    if value.kind in ("tuple", "list", "set", "comprehension", "generator"):
+    if value.kind in ("tuple", "list", "set", "dict", "comprehension", "generator"):
         for item in value.items:
             yield from flat(item)
 

@@ -17,8 +17,8 @@ from poolaudit.tree import Subject
 Readiness = Literal["break", "change", "unaffected"]
 Judged = tuple[Readiness, str, Span | None]
 
-PLAIN = frozenset({"const", "function", "class", "module", "api", "lambda"})
-"""Kinds of a global's value that a worker has alike once it has imported the module."""
+PLAIN = frozenset({"const", "function", "class", "module", "api", "lambda", "tuple", "list", "set", "dict"})
+"""Kinds of a global's value, and of its elements, that every worker has alike once it has imported the module."""
 
 PROCESS_WIDE = frozenset(
     {"logging.basicConfig", "logging.config.dictConfig", "random.seed", "numpy.random.seed", "os.chdir", "sys.setrecursionlimit",
@@ -147,7 +147,7 @@ def _changes(site: PoolSite, file: FileFacts) -> Iterator[Judged]:
     code = worker_code(site, file)
     for function, read in _reads(code):
         for write in file.globals.get(read.name, ()):
-            if not _plain(write):
+            if write.function == MODULE_SCOPE and not _plain(write):
                 yield "change", f"`{function.name}` reads `{read.name}`, which each worker computes again", read.span
     workers = {function.id for function in code}
     for call in file.library_calls:
@@ -159,8 +159,4 @@ def _changes(site: PoolSite, file: FileFacts) -> Iterator[Judged]:
 def _plain(write: GlobalUse) -> bool:
     if write.binding in ("import", "function", "class"):
         return True
-    return (
-        write.how == "assign"
-        and write.value is not None
-        and all(part.kind in PLAIN or part.literal for part in flat(write.value))
-    )
+    return write.how == "assign" and write.value is not None and all(part.kind in PLAIN for part in flat(write.value))

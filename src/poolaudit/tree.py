@@ -207,7 +207,7 @@ def decide(tree: Tree, subject: Subject) -> Decision:
         for answer, other in _elsewhere(branch, given, asked):
             sentence = f"{branch.question.text} If {answer}: {other.verdict}, {other.strength} ({other.reason})."
             not_taken.append(sentence)
-            if given != "no" and other.verdict != leaf.verdict:
+            if given != "no" and other.verdict not in (leaf.verdict, "undecided"):
                 would_flip.append(sentence)
     return Decision(
         leaf.verdict,
