@@ -1,0 +1,107 @@
+"""The result of a submitted task is never asked for, so that its errors vanish.
+
+Why it hurts: an exception in the task, and even a task that could not be pickled and never ran, is kept in the future
+or result object for whoever asks. When nobody does, the program goes on with exit status 0 and not a line on stderr.
+
+When it is fine: the task catches and reports its own errors, or a done callback or error_callback does. Threads are not
+looked at.
+
+Limitations: handles that are passed on, returned or stored where they cannot be followed are left alone.
+AsyncResult.wait() does not raise; only get() and successful() tell. Futures that are only waited for are unread futures
+of another rule.
+
+Fix: keeps the handles and asks each of them for its result, at the end of the `with` block or behind join() or
+shutdown(); wait() becomes get(). The first error is raised there. Offered where the work is dropped in plain loops and
+statements of one block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from poolaudit.collect import Place, Refusal, after, collect, end_of, read_kept
+from poolaudit.edits import Fix, replace
+from poolaudit.facts import End, FileFacts, Operation, PoolSite, Use, before
+from poolaudit.guarded_task import catches_its_errors
+from poolaudit.rule import Finding, Related, Rule
+from poolaudit.settings import Settings
+from poolaudit.survey.families import ASYNC_METHODS
+
+_SILENT_USES = frozenset({"wait", "ready", "done", "running", "cancel", "cancelled", "drop", "len", "test"})
+"""Uses of a handle after which nobody knows whether the task failed."""
+
+
+def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+    dropped = [operation for operation in site.operations if _is_discarded(operation, site, file)]
+    for operation in dropped:
+        task = f"`{operation.task.name}`" if operation.task and operation.task.name else "the task"
+        fix = _fix(operation, dropped, site, file)
+        yield Finding(
+            operation.point.span,
+            f"errors of {task} vanish: {_why(operation)}",
+            label="nobody asks for this result" if not operation.handle.bare else "this result is dropped",
+            related=tuple(Related(use.point.span, "wait() does not raise") for use in _waits(operation)),
+            notes=(f"no fix: {fix.reason}",) if isinstance(fix, Refusal) else (),
+            fix=fix if isinstance(fix, Fix) else None,
+        )
+
+
+def _is_discarded(operation: Operation, site: PoolSite, file: FileFacts) -> bool:
+    if operation.method not in ASYNC_METHODS | {"submit"} or not operation.process_only or operation.sites[0] != site.index:
+        return False
+    if any(kind != "callback" for kind, _ in operation.callbacks) or any(
+        argument.star == "**" for argument in operation.arguments
+    ):
+        return False
+    if not operation.handle.bare and not operation.handle.complete:
+        return False
+    return all(use.how in _SILENT_USES for use in operation.handle.uses) and not catches_its_errors(operation.task, file)
+
+
+def _waits(operation: Operation) -> tuple[Use, ...]:
+    return tuple(use for use in operation.handle.uses if use.how == "wait")
+
+
+def _why(operation: Operation) -> str:
+    if operation.callbacks:
+        return f"`{operation.method}` has a callback but no error_callback, and its result is never asked for"
+    if _waits(operation):
+        return f"the result of `{operation.method}` is waited for, but never asked for"
+    return f"the result of `{operation.method}` is never asked for"
+
+
+def _fix(operation: Operation, dropped: list[Operation], site: PoolSite, file: FileFacts) -> Fix | Refusal:
+    if operation.in_async:
+        return Refusal("asking for the result here would block the event loop")
+    waits = _waits(operation)
+    if len(waits) == 1 and waits[0].name_span and not waits[0].timeout and waits[0].via == "direct":
+        return Fix("get() the result, which waits and raises", "safe", (replace(waits[0].name_span, "get"),))
+    if waits:
+        return Refusal("the results are waited for in another way")
+    place = _place(operation, site, file)
+    if isinstance(place, Refusal):
+        return place
+    method = "result" if site.kind == "executor" else "get"
+    if operation.handle.bare:
+        together = [other for other in dropped if other.handle.bare and _place(other, site, file) == place]
+        edits = collect(together, place, method, file)
+    else:
+        edits = read_kept(operation, place, method, file)
+    return edits if isinstance(edits, Refusal) else Fix("ask for the results once all work is submitted", "safe", edits)
+
+
+def _place(operation: Operation, site: PoolSite, file: FileFacts) -> Place | Refusal:
+    """Behind the join() or shutdown() that waits for the work, else at the end of the `with` block that does."""
+    for end in site.ends:
+        if _waits_for_work(end) and before(operation.point, end.point) and not end.in_finally and not end.handler:
+            return after(end.point, file)
+    if site.with_block is None or (site.kind == "pool"):
+        return Refusal("nothing here waits for the work")
+    return end_of(site.with_block, file)
+
+
+def _waits_for_work(end: End) -> bool:
+    return end.how == "join" or (end.how == "shutdown" and all(argument.value.const is True for argument in end.arguments))
+
+
+RULE = Rule(code="PA501", name="discarded-result", severity="warning", check=check, fix="sometimes", doc=__doc__)
