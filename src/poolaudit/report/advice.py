@@ -159,7 +159,9 @@ def _heading(each: Advised, paint: Paint, width: int) -> Iterator[str]:
 
 
 def _trace(each: Advised, paint: Paint, width: int, verbose: bool) -> Iterator[str]:
-    """Question, answer and evidence as columns. What stands beside a "no" is left out where the line is too short for it."""
+    """Question, answer and evidence as columns. Where the line is too short the evidence stands below, and is left out for a
+    "no" that no line proves.
+    """
     trace = each.decision.trace
     column = min(max((len(traced.question) for traced in trace), default=0), width - 12)
     for traced in trace:
@@ -172,7 +174,7 @@ def _trace(each: Advised, paint: Paint, width: int, verbose: bool) -> Iterator[s
             yield f"{row}  {because}".rstrip()
         else:
             yield row.rstrip()
-            if answer != "no" or verbose:
+            if answer != "no" or traced.evidence.where is not None or verbose:
                 yield from wrapped(because, width, "      ", "      ")
 
 
