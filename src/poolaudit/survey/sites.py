@@ -73,7 +73,8 @@ class _Assembly:
     def file(self) -> FileFacts:
         trace = self.trace
         sites = tuple(self._site(index, call) for index, call in enumerate(self.calls))
-        self.functions.need(*(site.function for site in sites))
+        # whoever holds a pool, uses one or is named by one; what those only mention in passing is left out
+        self.functions.need(*sorted(self.describer.mentioned))
         for function in tuple(self.functions.functions.values()):
             for item in function.raises:
                 if item.exception is not None:

@@ -41,6 +41,8 @@ class Describer:
         self._blocks: dict[int, Block] = {}
         self._statements: dict[int, Statement] = {}
         self._describing: set[int] = set()
+        self.mentioned: set[int] = set()
+        """Functions that a point lies in or a value leads to."""
 
     # -- points
 
@@ -57,6 +59,7 @@ class Describer:
         """The point of something that is no node: its order, frame and span (default: its statement)."""
         frame = self.trace.frames[frame_number]
         statement = self.statement(frame.statement)
+        self.mentioned.add(frame.scope)
         return Point(frame.scope, order, self.steps(frame.path), statement.span if span is None else span, statement)
 
     def steps(self, path: tuple[tuple[int, str], ...]) -> tuple[Step, ...]:
@@ -209,6 +212,7 @@ class Describer:
             return make("const", const=node.value, length=length)
         if isinstance(node, ir.FunctionValue):
             kind = "lambda" if self.trace.functions[node.function].is_lambda else "function"
+            self.mentioned.add(node.function)
             return make(kind, function=node.function)
         if isinstance(node, ir.ClassValue):
             return make("class", class_id=node.cls)
@@ -247,6 +251,7 @@ class Describer:
                 return maker("class", class_id=only.cls)
             if isinstance(only, FunctionObject):
                 record = self.trace.functions[only.function]
+                self.mentioned.add(only.function)
                 kind = "method" if only.bound is not None else "lambda" if record.is_lambda else "function"
                 return maker(kind, function=only.function, class_id=only.bound)
             if isinstance(only, ExternalObject):
@@ -267,6 +272,7 @@ class Describer:
             return maker("unknown")
         functions = self.solution.callees.get(number, set())
         function = next(iter(functions)) if len(functions) == 1 else None
+        self.mentioned |= functions
         plain = [a.value for a in node.arguments if a.keyword is None and not a.star]
         items = () if depth >= _DEPTH else tuple(self.value(argument, depth + 1) for argument in plain)
         length = None
