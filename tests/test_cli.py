@@ -11,12 +11,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from poolaudit import __version__, cli, config, engine, source
 from poolaudit.catalog import rules
@@ -25,6 +24,21 @@ from sample import CLEAN, EMPTY, INHERITED, LOAD, RUN, TEXT
 
 FOUND = replace(RUN, files=(LOAD,))
 WARNING = replace(RUN, files=(replace(LOAD, findings=(INHERITED,)),))
+
+
+@dataclass
+class Result:
+    """How a command ended, what it printed, and what it asked of the engine."""
+
+    exit_code: object
+    stdout_bytes: bytes
+    stderr: str
+    asked: dict[str, Any]
+
+    @property
+    def stdout(self) -> str:
+        return self.stdout_bytes.decode()
+
 
 Run = Callable[..., Result]
 
@@ -36,7 +50,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "CI", "PRE_COMMIT"):
         monkeypatch.delenv(name, raising=False)
 
-    def invoke(*arguments: str, report: Report = EMPTY, changes: bool = False, data: str | bytes = "") -> Result:
+    def invoke(*arguments: str, report: Report = EMPTY, changes: bool = False, data: bytes = b"") -> Result:
         asked: dict[str, Any] = {}
 
         def audit(paths: Any, settings: config.Config, *, progress: Any = None) -> Report:
@@ -57,15 +71,15 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         monkeypatch.setattr(
             engine, "rewrite_stdin", lambda data, name, settings, unsafe=False: rewrite([name, data], settings, unsafe=unsafe)
         )
-        result = CliRunner().invoke(cli.cli, arguments, input=data, catch_exceptions=False)
-        result.asked = asked  # type: ignore[attr-defined]
-        return result
+        streams = {"stdin": io.BytesIO(data), "stdout": io.BytesIO(), "stderr": io.BytesIO()}
+        with monkeypatch.context() as patch:
+            for name, stream in streams.items():
+                patch.setattr(sys, name, io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True))
+            with pytest.raises(SystemExit) as ended:
+                cli.main(arguments)
+            return Result(ended.value.code, streams["stdout"].getvalue(), streams["stderr"].getvalue().decode(), asked)
 
     return invoke
-
-
-def asked(result: Result) -> dict[str, Any]:
-    return result.asked  # type: ignore[attr-defined, no-any-return]
 
 
 # --- scan: status
@@ -138,7 +152,7 @@ def test_bad_usage_is_status_2(arguments: list[str], tmp_path: Path) -> None:
 
 
 def test_the_working_folder_is_scanned_without_paths(run: Run) -> None:
-    assert asked(run("scan"))["paths"] == (".",)
+    assert run("scan").asked["paths"] == (".",)
 
 
 def test_options_reach_the_configuration(run: Run) -> None:
@@ -148,10 +162,10 @@ def test_options_reach_the_configuration(run: Run) -> None:
         "--confidence", "likely", "--fail-on", "info", "--target-version", "3.10", "--target-version", "py314",
         "--no-cache", "--jobs", "2",
     )  # fmt: skip
-    chosen: config.Config = asked(result)["config"]
-    assert asked(result)["paths"] == ("a", "b")
+    chosen: config.Config = result.asked["config"]
+    assert result.asked["paths"] == ("a", "b")
     assert (chosen.select, chosen.ignore, chosen.extend_select) == (("PA5", "PA404", "PA1"), ("PA501",), ("PA410",))
-    assert (chosen.exclude, chosen.force_exclude) == (("x", "y"), True)
+    assert (chosen.extend_exclude, chosen.force_exclude) == (("x", "y"), True)
     assert (chosen.confidence, chosen.fail_on) == ("likely", "info")
     assert chosen.settings.targets == ((3, 10), (3, 14))
 
@@ -159,9 +173,9 @@ def test_options_reach_the_configuration(run: Run) -> None:
 def test_configuration_is_read_unless_isolated(run: Run, tmp_path: Path) -> None:
     (tmp_path / "poolaudit.toml").write_text('select = ["PA4"]\n', "utf-8")
     (tmp_path / "other.toml").write_text('select = ["PA6"]\n', "utf-8")
-    assert asked(run("scan"))["config"].select == ("PA4",)
-    assert asked(run("scan", "--isolated"))["config"].select == ()
-    assert asked(run("scan", "--config", "other.toml"))["config"].select == ("PA6",)
+    assert run("scan").asked["config"].select == ("PA4",)
+    assert run("scan", "--isolated").asked["config"].select == ()
+    assert run("scan", "--config", "other.toml").asked["config"].select == ("PA6",)
 
 
 def test_bad_configuration_is_told_in_one_line(tmp_path: Path) -> None:
@@ -177,7 +191,7 @@ def test_bad_configuration_is_told_in_one_line(tmp_path: Path) -> None:
     (["--fix", "--diff", "--unsafe-fixes"], True, False),
 ])  # fmt: skip
 def test_only_fix_writes(run: Run, arguments: list[str], unsafe: bool, write: bool) -> None:
-    did = asked(run("scan", *arguments))
+    did = run("scan", *arguments).asked
     assert (did["unsafe"], did["write"]) == (unsafe, write)
 
 
@@ -237,13 +251,13 @@ def test_show_files(tmp_path: Path) -> None:
 
 
 def test_standard_input_is_audited_under_its_name(run: Run) -> None:
-    result = run("scan", "-", "--stdin-filename", "src/x.py", data="x = 1\n", report=FOUND)
-    assert asked(result)["paths"] == ("src/x.py", b"x = 1\n")
+    result = run("scan", "-", "--stdin-filename", "src/x.py", data=b"x = 1\n", report=FOUND)
+    assert result.asked["paths"] == ("src/x.py", b"x = 1\n")
     assert result.exit_code == 1
 
 
 def test_fixing_standard_input_prints_the_new_text(run: Run) -> None:
-    result = run("scan", "--fix", "-", data="x = 1\r\n", changes=True, report=CLEAN)
+    result = run("scan", "--fix", "-", data=b"x = 1\r\n", changes=True, report=CLEAN)
     assert result.stdout_bytes == b"x = 2\r\n"
     assert "All clean" in result.stderr
     unchanged = run("scan", "--fix", "-", data=b"caf\xe9\r\n", report=CLEAN)
@@ -264,7 +278,7 @@ def test_advise_tells_of_every_pool_of_a_file(run: Run, tmp_path: Path) -> None:
 
 def test_advise_of_one_line(run: Run) -> None:
     result = run("advise", "src/load.py:12", "./src/load.py:13", report=FOUND)
-    assert asked(result)["paths"] == ("src/load.py", "./src/load.py")
+    assert result.asked["paths"] == ("src/load.py", "./src/load.py")
     assert result.stdout.count("-> ") == 1
 
 
@@ -293,7 +307,7 @@ def test_advise_formats(run: Run, form: str, sign: str) -> None:
 
 def test_a_file_whose_name_ends_in_a_number(run: Run, tmp_path: Path) -> None:
     (tmp_path / "odd:3").write_text("", "utf-8")
-    assert asked(run("advise", "odd:3"))["paths"] == ("odd:3",)
+    assert run("advise", "odd:3").asked["paths"] == ("odd:3",)
 
 
 # --- explain

@@ -107,11 +107,6 @@ def _shortened(path: str) -> str:
 # --- options
 
 
-def _split(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
-    """Repeated options hold comma-separated lists, too."""
-    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
-
-
 def _complete_rules(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Codes and names of rules; behind the last comma of a list."""
     from poolaudit.catalog import rules
@@ -139,7 +134,6 @@ def _selectors(name: str, text: str) -> Callable[[Command], Command]:
         name,
         metavar="RULES",
         multiple=True,
-        callback=_split,
         shell_complete=_complete_rules,
         help=f"{text} (repeatable, or a,b).",
     )
@@ -161,7 +155,6 @@ PROJECT = _all(
         "--target-version",
         metavar="VERSIONS",
         multiple=True,
-        callback=_split,
         help="Python versions that the code supports, e.g. 3.10,3.14 (default: requires-python).",
     ),
     click.option("--config", metavar="FILE", type=click.Path(exists=True, dir_okay=False), help="Use this configuration file."),
@@ -203,9 +196,7 @@ def cli() -> None:
     type=click.Choice(["certain", "likely"]),
     help="'likely' shows what is probable but not proven, too (default: certain).",
 )
-@click.option(
-    "--exclude", metavar="PATTERNS", multiple=True, callback=_split, help="Leave these out, in place of the configured ones."
-)
+@click.option("--exclude", metavar="PATTERNS", multiple=True, help="Leave these files and folders out, too (repeatable, or a,b).")
 @click.option("--force-exclude", is_flag=True, help="Excludes hold for files named on the command line, too (for pre-commit).")
 @PROJECT
 @click.option("--output-format", type=click.Choice(FORMATS), default="text", help="What is printed (default: text).")
