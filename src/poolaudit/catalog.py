@@ -22,11 +22,11 @@ _CODE = re.compile(r"PA[0-9]{0,3}", re.IGNORECASE)
 class UnknownRuleError(ConfigError):
     """A selector that means no rule. `guesses` are close codes and names, best first."""
 
-    def __init__(self, selector: str, guesses: tuple[str, ...]) -> None:
-        hint = f" (did you mean {guesses[0]}?)" if guesses else ""
-        super().__init__(f"unknown rule {selector!r}{hint}")
+    def __init__(self, selector: str) -> None:
         self.selector = selector
-        self.guesses = guesses
+        self.guesses = _guesses(selector)
+        hint = f" (did you mean {self.guesses[0]}?)" if self.guesses else ""
+        super().__init__(f"unknown rule {selector!r}{hint}")
 
 
 @cache
@@ -63,7 +63,7 @@ def find(code_or_name: str) -> Rule:
     """The one rule of that code or name. Raises UnknownRuleError."""
     rule = _by_identity().get(code_or_name.upper()) or _by_identity().get(code_or_name.lower())
     if rule is None:
-        raise UnknownRuleError(code_or_name, _guesses(code_or_name))
+        raise UnknownRuleError(code_or_name)
     return rule
 
 

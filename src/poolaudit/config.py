@@ -90,7 +90,6 @@ def override(
     extend_select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     exclude: Sequence[str] = (),
-    extend_exclude: Sequence[str] = (),
     target_version: Sequence[str] = (),
     confidence: str | None = None,
     fail_on: str | None = None,
@@ -98,7 +97,7 @@ def override(
 ) -> Config:
     """`config` with what the command line says. An empty value leaves the configured one.
 
-    `select` and `exclude` and `target_version` replace; the `extend_` ones and `ignore` add.
+    `select` and `target_version` replace; all other lists add: nobody wants .venv back because tests are excluded.
     `target_version`: "3.10" or "py310", each element may be a comma-separated list. Raises ConfigError.
     """
     settings = config.settings
@@ -109,8 +108,7 @@ def override(
         select=_split(select) or config.select,
         extend_select=config.extend_select + _split(extend_select),
         ignore=config.ignore + _split(ignore),
-        exclude=_split(exclude) or config.exclude,
-        extend_exclude=config.extend_exclude + _split(extend_exclude),
+        extend_exclude=config.extend_exclude + _split(exclude),
         force_exclude=force_exclude or config.force_exclude,
         settings=settings,
         confidence=_word(confidence, CONFIDENCES, "--confidence") if confidence else config.confidence,

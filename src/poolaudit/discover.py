@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 UNREADABLE = "PA001"
+TOO_DEEP = "cannot be parsed: nested too deeply"
 SUFFIXES = (".py", ".pyi")
 """Files of these names are looked for in folders; a file named explicitly may also have none, or a Python shebang."""
 
@@ -44,7 +45,9 @@ class Discovery:
     scanned: tuple[str, ...]
     """Their names, sorted (for --show-files)."""
     problems: tuple[Problem, ...]
-    """PA001 for unreadable folders, paths that do not exist and candidates that cannot be decoded."""
+    """PA001 for folders that cannot be read and paths that do not exist."""
+    unreadable: tuple[Problem, ...]
+    """PA001 for files that cannot be read, and candidates that cannot be decoded."""
     full: bool
     """The paths cover the root of the configuration: every file of the project was looked at."""
 
@@ -55,6 +58,7 @@ def discover(paths: Iterable[str], config: Config) -> Discovery:
     problems: list[Problem] = []
     names = _names(paths, config, problems)
     candidates = []
+    unreadable = []
     with warnings.catch_warnings():
         # ast warns of invalid escapes in code that is not ours
         warnings.simplefilter("ignore")
@@ -62,11 +66,11 @@ def discover(paths: Iterable[str], config: Config) -> Discovery:
             try:
                 source = candidate(read_bytes(name), name, name)
             except Unreadable as error:  # noqa: PERF203 - one bad file must not end the others
-                problems.append(Problem(UNREADABLE, error.message, name, error.line, error.column))
+                unreadable.append(Problem(UNREADABLE, error.message, name, error.line, error.column))
             else:
                 if source is not None:
                     candidates.append(source)
-    return Discovery(tuple(candidates), len(names), tuple(names), tuple(problems), _covers(paths, config.root))
+    return Discovery(tuple(candidates), len(names), tuple(names), tuple(problems), tuple(unreadable), _covers(paths, config.root))
 
 
 def candidate(data: bytes, name: str, path: str = "") -> SourceFile | None:
@@ -81,7 +85,7 @@ def candidate(data: bytes, name: str, path: str = "") -> SourceFile | None:
         return None
     passed = gate(data)
     if passed == "too-deep":
-        raise Unreadable("cannot be parsed: nested too deeply")
+        raise Unreadable(TOO_DEEP)
     return decode(data, name, path) if passed == "yes" else None
 
 
@@ -126,6 +130,11 @@ def _depth(data: bytes) -> int:
         depth = depth + 1 if match[0] in b"([{" else max(depth - 1, 0)
         deepest = max(deepest, depth)
     return deepest
+
+
+def is_excluded(path: str, config: Config) -> bool:
+    """The path, or a folder that it lies in, is excluded by configuration. gitignore is not asked."""
+    return _is_excluded(path, str(config.root), Patterns(config.exclude + config.extend_exclude))
 
 
 def _covers(paths: Iterable[str], root: Path) -> bool:
@@ -193,24 +202,23 @@ def _filters(name: str, root: Path, excludes: Patterns) -> tuple[_Filter, ...]:
         for base in _parents_in_repository(folder)
         if (patterns := _gitignore(base)) is not None
     ]
-    if any(_matches_a_parent(each.patterns, each.lead) for each in above):
+    if any(each.patterns.hold(each.lead) for each in above):
         above = []
     return (_Filter(excludes, lead, cut), *above)
 
 
 def _is_excluded(name: str, root: str, excludes: Patterns) -> bool:
     path = os.path.abspath(name)
-    below = _lead(os.path.dirname(path), root) + os.path.basename(path) if path != os.path.abspath(root) else ""
-    return _matches_a_parent(excludes, f"{below}/" if os.path.isdir(path) and below else below)
+    if path == os.path.abspath(root):
+        return False
+    below = relative(path, Path(root))
+    return excludes.hold(f"{below}/" if os.path.isdir(path) else below)
 
 
-def _matches_a_parent(patterns: Patterns, path: str) -> bool:
-    """Some folder of `path` ('a/b/' or 'a/b/c.py'), or the whole of it, is ignored."""
-    parts = path.split("/")
-    steps = [("/".join(parts[: number + 1]), parts[number], True) for number in range(len(parts) - 1)]
-    if parts[-1]:
-        steps.append((path, parts[-1], False))
-    return any(patterns.ignores(*step) for step in steps)
+def relative(path: str, root: Path) -> str:
+    """What patterns see of a path: its way from `root`, or from the file system's root where it lies elsewhere."""
+    absolute = Path(os.path.abspath(path))
+    return absolute.relative_to(root if absolute.is_relative_to(root) else absolute.anchor).as_posix()
 
 
 def _lead(folder: str, base: str) -> str:
@@ -356,6 +364,12 @@ class Patterns:
 
             self._spec = GitIgnoreSpec.from_lines(self._lines)
         return self._spec.check_file(f"{path}/" if is_folder else path).include
+
+    def hold(self, path: str) -> bool:
+        """`path` ('a/b/' for a folder, 'a/b/c.py' for a file), or a folder on the way to it, is ignored."""
+        *folders, last = path.split("/")
+        way = [("/".join(folders[: number + 1]), folder, True) for number, folder in enumerate(folders)]
+        return any(self.ignores(*step) for step in ([*way, (path, last, False)] if last else way))
 
     def _may_fit(self, path: str, name: str) -> bool:
         return (

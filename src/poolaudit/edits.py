@@ -75,9 +75,10 @@ class Patch:
 def apply(text: str, fixes: Sequence[Sequence[Edit]]) -> Patch:
     """Applies fixes in the order given, each as a whole or not at all.
 
-    A fix that overlaps one that was taken before it is deferred. Two insertions at one place, and an insertion at the border of a
-    replacement, do not overlap unless they would leave the order of their texts to chance: then the later fix is deferred.
-    Equal edits of two fixes land once. Raises ValueError for an edit outside the text.
+    A fix that overlaps one that was taken before it is deferred. So is one that inserts where another fix inserts, or at the
+    border of its replacement, because neither knew of the other; only whole lines that were inserted first are no obstacle.
+    A fix whose every edit is done by others already counts
+    as applied. Raises ValueError for an edit outside the text, or edits of one fix that overlap.
     """
     taken: list[Edit] = []
     applied: list[int] = []
@@ -86,23 +87,26 @@ def apply(text: str, fixes: Sequence[Sequence[Edit]]) -> Patch:
         for edit in fix:
             if not 0 <= edit.start <= edit.end <= len(text):
                 raise ValueError(f"an edit of {edit.start}:{edit.end} is outside a text of {len(text)} characters")
-        if any(_collide(edit, other) for edit in fix for other in taken):
+        if all(edit in taken for edit in fix):
+            applied.append(index)
+        elif any(_collide(other, edit) for edit in fix for other in taken):
             deferred.append(index)
         else:
             applied.append(index)
-            # stable: insertions of one fix at one place keep their order
-            taken.extend(edit for edit in fix if edit not in taken)
+            taken.extend(fix)
+    # stable: insertions of one fix at one place keep their order
     taken.sort(key=lambda edit: (edit.start, edit.end))
     return Patch(_splice(text, taken), tuple(applied), tuple(deferred), tuple(taken))
 
 
-def _collide(first: Edit, second: Edit) -> bool:
-    if first == second:
-        return False
-    if first.start == first.end or second.start == second.end:
-        # an insertion touches what begins or ends at its place
-        return first.start <= second.end and second.start <= first.end
-    return first.start < second.end and second.start < first.end
+def _collide(taken: Edit, edit: Edit) -> bool:
+    if taken.start == taken.end or edit.start == edit.end:
+        if taken.end < edit.start or edit.end < taken.start:
+            return False
+        # whole lines that come first stand before anything else that begins at their place
+        first, second = sorted((taken, edit), key=lambda each: each.end)
+        return not (first.start == first.end == second.start and first.replacement.endswith(("\n", "\r")))
+    return taken.start < edit.end and edit.start < taken.end
 
 
 def _splice(text: str, edits: Sequence[Edit]) -> str:

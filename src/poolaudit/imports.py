@@ -64,10 +64,12 @@ def place(file: FileFacts, requests: Iterable[ImportRequest]) -> tuple[Edit, ...
     if names is None:
         return _NO_PLACE
     added: dict[str, list[str]] = defaultdict(list)
+    bound: dict[str, str] = {}
     for request in sorted(set(requests)):
         if names.has(request):
             continue
-        if not names.is_free(request):
+        # two requests may want one name for different things
+        if not names.is_free(request) or bound.setdefault(_local(request), _origin(request)) != _origin(request):
             return _shadowed(request)
         added[request.module].append(request.name)
     edits = []
@@ -88,9 +90,18 @@ def place(file: FileFacts, requests: Iterable[ImportRequest]) -> tuple[Edit, ...
 _NO_PLACE = Refusal("no-place", "the running Python cannot parse this file, so no import can be added to it")
 
 
+def _local(request: ImportRequest) -> str:
+    """The name that the import binds."""
+    return request.name or request.module.partition(".")[0]
+
+
+def _origin(request: ImportRequest) -> str:
+    """What the import binds it to."""
+    return f"{request.module}.{request.name}" if request.name else _local(request)
+
+
 def _shadowed(request: ImportRequest) -> Refusal:
-    name = request.name or request.module.partition(".")[0]
-    return Refusal("shadowed", f"`{name}` already means something else in this file")
+    return Refusal("shadowed", f"`{_local(request)}` already means something else in this file")
 
 
 def _new_lines(text: str, names: _Names, lines: list[str]) -> Edit:
@@ -135,17 +146,12 @@ class _Names:
 
     def has(self, request: ImportRequest) -> bool:
         """The name is in reach, spelled as the request says."""
-        if request.name:
-            there = self.top.get(request.name) == f"{request.module}.{request.name}"
-        else:
-            there = request.module in self.modules
-        return there and self._is_import_only(request.name or request.module.partition(".")[0])
+        there = self.top.get(request.name) == _origin(request) if request.name else request.module in self.modules
+        return there and self._is_import_only(_local(request))
 
     def is_free(self, request: ImportRequest) -> bool:
         """Binding the name at module level changes the meaning of nothing."""
-        name = request.name or request.module.partition(".")[0]
-        origin = f"{request.module}.{request.name}" if request.name else name
-        return self.origins.get(name, frozenset()) <= {origin}
+        return self.origins.get(_local(request), frozenset()) <= {_origin(request)}
 
 
 @lru_cache(maxsize=4)

@@ -69,12 +69,16 @@ class Comments:
         """First and last line of the logical line that `line` belongs to: a simple statement, or the header of a compound one."""
         return next((lines for lines in self.statements if lines[0] <= line <= lines[1]), (line, line))
 
-    def covering(self, first: int, last: int) -> Iterator[Suppression]:
-        """The suppressions that speak for what is reported from line `first` to line `last`.
+    def covered(self, first: int, last: int) -> set[int]:
+        """The lines that may speak for what is reported from line `first` to line `last`.
 
-        A comment counts on the reported line, on the first or last line of the statement, or on its own line above one of these.
+        The reported line itself, and the first and the last line of the statement. A comment on its own line speaks for the next.
         """
-        lines = {first, self.statement(first)[0], self.statement(last)[1]}
+        return {first, self.statement(first)[0], self.statement(last)[1]}
+
+    def covering(self, first: int, last: int) -> Iterator[Suppression]:
+        """The suppressions that speak for what is reported from line `first` to line `last`."""
+        lines = self.covered(first, last)
         for suppression in self.suppressions:
             if suppression.kind == "ignore-file" or suppression.target in lines:
                 yield suppression
