@@ -22,6 +22,7 @@ from poolaudit.facts import Span
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _PASS = cst.SimpleStatementSuite(body=[cst.Pass()])
 _FINALLY = cst.Finally(body=cst.SimpleStatementSuite(body=[cst.Pass()]))
+_CASE = cst.MatchCase(pattern=cst.MatchAs(), body=_PASS)
 
 
 class Lines:
@@ -314,5 +315,5 @@ def _header_only(node: cst.CSTNode) -> cst.CSTNode:
     if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
         return node.with_changes(body=_PASS, decorators=(), leading_lines=(), lines_after_decorators=())
     if isinstance(node, cst.Match):
-        return node.with_changes(cases=(), leading_lines=())
+        return node.with_changes(cases=(_CASE,), leading_lines=())
     return node

@@ -6,6 +6,7 @@ Knows what calls of well-known APIs give. Must never know a rule, a span or libc
 
 from __future__ import annotations
 
+import builtins
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 
@@ -239,7 +240,7 @@ class Solution:
                 return self.static(value.target, depth + 1)
             found = self.bindings(value.name, value.scope)
             if found is None:
-                return f"builtins.{value.name}"
+                return f"builtins.{value.name}" if hasattr(builtins, value.name) else None
             return self.static(found[1][-1].node, depth + 1)
         if isinstance(value, ir.Choice) and value.parts:
             return self.static(value.parts[0], depth + 1)
@@ -383,7 +384,8 @@ class Solution:
             if f"{star}.{node.name}" in APIS:
                 self._add(number, ExternalObject(f"{star}.{node.name}"))
                 return
-        self._add(number, ExternalObject(f"builtins.{node.name}"))
+        if hasattr(builtins, node.name):
+            self._add(number, ExternalObject(f"builtins.{node.name}"))
 
     def _seed_display(self, number: int, node: ir.Display) -> None:
         elements = self._cell("element", number)

@@ -211,7 +211,8 @@ class UseTable:
             yield self._at(taker, "index", holder)
         elif kind == "unpacked" and holder.via in ("direct", "view"):
             if isinstance(leaf, HandleObject) and leaf.kind == "iterator":
-                yield self._use("consume", taker, self.trace.node_frames[taker], holder)
+                # once for all targets of one unpacking
+                yield self._use("consume", holder.node, self.trace.node_frames[taker], holder)
         elif kind == "awaited" and holder.via == "direct":
             yield self._at(taker, "await", holder)
         elif kind == "statement":

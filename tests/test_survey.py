@@ -1,0 +1,628 @@
+"""Source in, facts out: every idiom of real code that hides a pool, and what must not be taken for one."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from poolaudit.facts import FileFacts, Operation, PoolSite
+from poolaudit.survey import Unparsable, survey_file
+
+
+def survey(source: str) -> FileFacts:
+    return survey_file("program.py", textwrap.dedent(source))
+
+
+def only_site(source: str) -> PoolSite:
+    (site,) = survey(source).sites
+    return site
+
+
+def only_operation(source: str) -> Operation:
+    (operation,) = only_site(source).operations
+    return operation
+
+
+# -- which constructions are pools
+
+
+CONSTRUCTIONS = {
+    "import multiprocessing\np = multiprocessing.Pool()": "multiprocessing.Pool",
+    "import multiprocessing as mp\np = mp.Pool(4)": "multiprocessing.Pool",
+    "from multiprocessing import Pool\np = Pool()": "multiprocessing.Pool",
+    "from multiprocessing import Pool as P\np = P()": "multiprocessing.Pool",
+    "from multiprocessing import pool\np = pool.Pool()": "multiprocessing.pool.Pool",
+    "import multiprocessing.pool\np = multiprocessing.pool.Pool()": "multiprocessing.pool.Pool",
+    "from multiprocessing import *\np = Pool()": "multiprocessing.Pool",
+    "import multiprocessing as mp\np = mp.get_context('spawn').Pool()": "multiprocessing.Pool",
+    "import multiprocessing as mp\nc = mp.get_context('spawn')\np = c.Pool()": "multiprocessing.Pool",
+    "import concurrent.futures\np = concurrent.futures.ProcessPoolExecutor()": "concurrent.futures.ProcessPoolExecutor",
+    "import concurrent.futures as cf\np = cf.ProcessPoolExecutor()": "concurrent.futures.ProcessPoolExecutor",
+    "from concurrent import futures\np = futures.ProcessPoolExecutor()": "concurrent.futures.ProcessPoolExecutor",
+    "from concurrent.futures import ProcessPoolExecutor as PPE\np = PPE()": "concurrent.futures.ProcessPoolExecutor",
+    "from concurrent.futures.process import ProcessPoolExecutor\np = ProcessPoolExecutor()": (
+        "concurrent.futures.process.ProcessPoolExecutor"
+    ),
+    "import multiprocessing\np = getattr(multiprocessing, 'Pool')()": "multiprocessing.Pool",
+    "import multiprocessing\nmake = multiprocessing.Pool\np = make()": "multiprocessing.Pool",
+    "try:\n    from multiprocess import Pool\nexcept ImportError:\n    from multiprocessing import Pool\np = Pool()": (
+        "multiprocess.Pool | multiprocessing.Pool"
+    ),
+    "import multiprocessing\np = multiprocessing.Manager().Pool()": "multiprocessing.Manager().Pool",
+    "from multiprocess import Pool\np = Pool()": "multiprocess.Pool",
+    "from torch.multiprocessing import Pool\np = Pool()": "torch.multiprocessing.Pool",
+    "import torch.multiprocessing as mp\np = mp.get_context('spawn').Pool()": "torch.multiprocessing.Pool",
+    "from loky import get_reusable_executor\np = get_reusable_executor()": "loky.get_reusable_executor",
+    "from mpi4py.futures import MPIPoolExecutor\np = MPIPoolExecutor()": "mpi4py.futures.MPIPoolExecutor",
+    "from multiprocessing.pool import ThreadPool\np = ThreadPool()": "multiprocessing.pool.ThreadPool",
+    "from multiprocessing.dummy import Pool\np = Pool()": "multiprocessing.dummy.Pool",
+    "from concurrent.futures import ThreadPoolExecutor\np = ThreadPoolExecutor()": "concurrent.futures.ThreadPoolExecutor",
+}
+
+
+@pytest.mark.parametrize("source", CONSTRUCTIONS)
+def test_construction(source: str) -> None:
+    assert only_site(source).api == CONSTRUCTIONS[source]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "class Pool:\n    def map(self, f, xs): ...\np = Pool()\np.map(len, [])",
+        "from multiprocessing import Pool\nclass Pool: ...\np = Pool()",
+        "from dynesty.pool import Pool\np = Pool()",
+        "from .pools import Pool\np = Pool()",
+        "from asyncpg.pool import Pool\np = Pool()",
+        "import multiprocessing\ndef Pool(): ...\np = Pool()",
+        "from multiprocessing import Pool\ndef f(Pool):\n    return Pool()",
+        "p = Pool()",
+    ],
+)
+def test_not_a_pool(source: str) -> None:
+    assert survey(source).sites == ()
+
+
+def test_thread_pools_are_told_apart() -> None:
+    site = only_site("from multiprocessing.pool import ThreadPool\nwith ThreadPool() as p:\n    p.map(lambda x: x, [])\n")
+    assert site.workers == "thread"
+    assert not site.operations[0].process_only
+
+
+def test_conditional_class() -> None:
+    site = only_site(
+        """
+        from multiprocessing import Pool
+        from multiprocessing.pool import ThreadPool
+        cls = Pool if big else ThreadPool
+        with cls(4) as p:
+            p.map(f, xs)
+        """
+    )
+    assert site.api == "multiprocessing.Pool | multiprocessing.pool.ThreadPool"
+    assert site.workers == "unknown"
+    assert not site.operations[0].process_only
+
+
+def test_conditional_pool_belongs_to_both() -> None:
+    facts = survey(
+        """
+        from multiprocessing import Pool
+        from multiprocessing.pool import ThreadPool
+        p = Pool() if big else ThreadPool()
+        p.map(lambda x: x, xs)
+        """
+    )
+    assert [site.workers for site in facts.sites] == ["process", "thread"]
+    operation = facts.sites[0].operations[0]
+    assert operation.sites == (0, 1)
+    assert operation.certain
+    assert not operation.process_only
+
+
+def test_one_name_for_two_pools_in_turn() -> None:
+    facts = survey(
+        """
+        from multiprocessing import Pool
+        from multiprocessing.pool import ThreadPool
+        p = Pool()
+        p.map(f, xs)
+        p = ThreadPool()
+        p.map(lambda x: x, xs)
+        """
+    )
+    process, thread = facts.sites
+    assert [op.task.kind for op in process.operations if op.task] == ["unknown"]
+    assert [op.task.kind for op in thread.operations if op.task] == ["lambda"]
+
+
+def test_subclass_is_found_and_kept_apart() -> None:
+    site = only_site(
+        """
+        from multiprocessing.pool import Pool
+        class Mine(Pool):
+            def map(self, f, xs): ...
+        p = Mine(3)
+        """
+    )
+    assert site.api == "multiprocessing.pool.Pool"
+    assert not site.stdlib
+
+
+# -- bindings and lifetimes
+
+
+@pytest.mark.parametrize(
+    ("source", "binding", "lifetime"),
+    [
+        ("with Pool() as p:\n    p.map(f, xs)", "with", "with"),
+        ("p = Pool()\nwith p:\n    p.map(f, xs)", "name", "with"),
+        ("with closing(Pool()) as p:\n    p.map(f, xs)", "with", "with"),
+        ("with ExitStack() as s:\n    p = s.enter_context(Pool())\n    p.map(f, xs)", "name", "with"),
+        ("p = Pool()\np.map(f, xs)\np.close()", "name", "closed"),
+        ("p = Pool()\ntry:\n    p.map(f, xs)\nfinally:\n    p.terminate()", "name", "closed"),
+        ("p: object = Pool()\np.map(f, xs)", "name", "unclosed"),
+        ("(p := Pool()).map(f, xs)", "name", "unclosed"),
+        ("Pool().map(f, xs)", "chained", "unclosed"),
+        ("def make():\n    return Pool()", "returned", "escapes"),
+        ("register(Pool())", "argument", "escapes"),
+        ("p = Pool()\natexit.register(p.close)\np.map(f, xs)", "name", "closed"),
+        ("pools = [Pool(), 1]\npools[0].map(f, xs)\nfor q in pools:\n    q.close()", "other", "closed"),
+    ],
+)
+def test_binding_and_lifetime(source: str, binding: str, lifetime: str) -> None:
+    imports = "import atexit\nfrom contextlib import ExitStack, closing\nfrom multiprocessing import Pool\n"
+    site = only_site(imports + source)
+    assert (site.binding, site.lifetime) == (binding, lifetime)
+
+
+def test_attribute_across_methods_and_subclasses() -> None:
+    site = only_site(
+        """
+        import multiprocessing as mp
+        class Base:
+            def open(self):
+                self.pool = mp.Pool()
+            def close(self):
+                self.pool.close()
+                self.pool.join()
+        class Runner(Base):
+            def run(self, xs):
+                return self.pool.map(work, xs)
+        """
+    )
+    assert site.binding == "attribute"
+    assert site.name == "self.pool"
+    assert [end.how for end in site.ends] == ["close", "join"]
+    assert [operation.method for operation in site.operations] == ["map"]
+
+
+def test_factory_and_parameter() -> None:
+    site = only_site(
+        """
+        from multiprocessing import Pool
+        def make(n):
+            return Pool(n)
+        def run(pool, xs):
+            return pool.map(work, xs)
+        def main():
+            pool = make(2)
+            run(pool, [1])
+            pool.close()
+        """
+    )
+    assert [operation.method for operation in site.operations] == ["map"]
+    assert site.operations[0].certain
+    assert [end.how for end in site.ends] == ["close"]
+
+
+def test_context_manager_function_that_yields_a_pool() -> None:
+    site = only_site(
+        """
+        from contextlib import contextmanager
+        from multiprocessing import Pool
+        @contextmanager
+        def opened():
+            p = Pool()
+            try:
+                yield p
+            finally:
+                p.terminate()
+        with opened() as pool:
+            pool.map(work, [])
+        """
+    )
+    assert [operation.method for operation in site.operations] == ["map"]
+    assert site.ends[0].in_finally
+
+
+def test_module_variable_used_in_functions() -> None:
+    site = only_site(
+        """
+        from multiprocessing import Pool
+        POOL = None
+        def start():
+            global POOL
+            POOL = Pool()
+        def run(xs):
+            return POOL.map(work, xs)
+        """
+    )
+    assert site.operations[0].certain
+    assert site.lifetime == "unclosed"
+
+
+def test_parameter_or_own_pool_is_not_certain() -> None:
+    operation = only_operation(
+        """
+        from multiprocessing import Pool
+        def run(xs, pool=None):
+            if pool is None:
+                pool = Pool()
+            return pool.map(work, xs)
+        """
+    )
+    assert not operation.certain
+
+
+def test_recursion_does_not_run_away() -> None:
+    site = only_site(
+        """
+        from multiprocessing import Pool
+        def walk(pool, tree):
+            for child in tree:
+                walk(pool, child)
+            pool.apply_async(work, (tree,))
+        def main(tree):
+            with Pool() as p:
+                walk(p, tree)
+        """
+    )
+    assert [operation.method for operation in site.operations] == ["apply_async"]
+
+
+# -- where the construction runs
+
+
+def test_at_import_directly_through_a_call_and_guarded() -> None:
+    facts = survey(
+        """
+        from multiprocessing import Pool
+        P = Pool()
+        def main():
+            with Pool() as p:
+                p.map(work, [])
+        def other():
+            Pool()
+        main()
+        if __name__ == "__main__":
+            other()
+        """
+    )
+    first, through, guarded = facts.sites
+    assert first.at_import is not None
+    assert through.at_import is not None
+    assert through.at_import.span.start == facts.text.index("main()\nif")
+    assert guarded.at_import is None
+    assert facts.guard is not None
+
+
+def test_start_methods() -> None:
+    def method(source: str) -> str | None:
+        return only_site(
+            "import multiprocessing as mp\nfrom concurrent.futures import ProcessPoolExecutor\n" + source
+        ).start_method
+
+    assert method("mp.Pool()") is None
+    assert method("mp.get_context().Pool()") is None
+    assert method("mp.get_context('fork').Pool()") == "fork"
+    assert method("mp.get_context(method=name()).Pool()") == "unknown"
+    assert method("ProcessPoolExecutor(mp_context=mp.get_context('spawn'))") == "spawn"
+    assert method("ProcessPoolExecutor(4, mp.get_context('spawn'))") == "spawn"
+    assert method("def f(c):\n    ProcessPoolExecutor(mp_context=c)") == "unknown"
+
+
+# -- tasks
+
+
+TASKS = {
+    "pool.map(work, xs)": ("function", False),
+    "pool.map(lambda x: x, xs)": ("lambda", False),
+    "pool.map(square, xs)": ("lambda", False),
+    "pool.map(local, xs)": ("nested", False),
+    "pool.map(partial(work, 1), xs)": ("function", True),
+    "pool.map(partial(local, 1), xs)": ("nested", True),
+    "pool.map(bound, xs)": ("function", True),
+    "pool.map(Thing().run, xs)": ("method", False),
+    "pool.map(Thing(), xs)": ("instance", False),
+    "pool.map(Thing, xs)": ("class", False),
+    "pool.map(len, xs)": ("builtin", False),
+    "pool.map(os.stat, xs)": ("imported", False),
+    "pool.map(given, xs)": ("parameter", False),
+    "pool.map(func=work, iterable=xs)": ("function", False),
+    "pool.apply_async(work(1))": ("called", False),
+    "pool.map(make(), xs)": ("nested", False),
+    "pool.map(unknown.thing, xs)": ("unknown", False),
+}
+
+
+@pytest.mark.parametrize("call", TASKS)
+def test_task(call: str) -> None:
+    operation = only_operation(
+        f"""
+        import os
+        from functools import partial
+        from multiprocessing import Pool
+        square = lambda x: x * x
+        def work(x):
+            return x
+        def make():
+            def made(x):
+                return x
+            return made
+        class Thing:
+            def run(self, x): ...
+            def __call__(self, x): ...
+        def main(xs, given):
+            def local(x):
+                return x
+            bound = partial(work, 1)
+            with Pool() as pool:
+                {call}
+        """
+    )
+    assert operation.task is not None
+    assert (operation.task.kind, operation.task.partial) == TASKS[call]
+
+
+def test_rebound_task_is_unknown() -> None:
+    operation = only_operation(
+        """
+        from multiprocessing import Pool
+        task = lambda x: x
+        if fast:
+            task = int
+        Pool().map(task, [])
+        """
+    )
+    assert operation.task is not None
+    assert operation.task.kind == "unknown"
+
+
+def test_captures_of_a_lambda() -> None:
+    facts = survey(
+        """
+        from multiprocessing import Pool
+        K = 1
+        def main(xs, n):
+            m = 3
+            m2 = 1
+            m2 = 2
+            with Pool() as pool:
+                return pool.map(lambda x: x + n + m + m2 + K, xs), [pool.apply(lambda: y) for y in xs]
+        """
+    )
+    first, second = [operation for _, operation in facts.operations()]
+    assert first.task is not None
+    assert second.task is not None
+    assert first.task.function is not None
+    assert second.task.function is not None
+    captures = {capture.name: (capture.value.kind, capture.rebound) for capture in facts.functions[first.task.function].captures}
+    assert captures == {"n": ("parameter", False), "m": ("const", False), "m2": ("unknown", True)}
+    assert [capture.name for capture in facts.functions[second.task.function].captures] == ["y"]
+
+
+def test_globals_of_a_worker() -> None:
+    facts = survey(
+        """
+        from multiprocessing import Pool
+        CACHE = {}
+        LIMIT = None
+        def helper(x):
+            return CACHE[x]
+        def work(x):
+            return helper(x) + LIMIT
+        def fill():
+            CACHE.update(a=1)
+        if __name__ == "__main__":
+            LIMIT = 3
+            fill()
+            Pool().map(work, [])
+        """
+    )
+    (operation,) = facts.sites[0].operations
+    assert operation.task is not None
+    reads = {use.name for function in facts.reachable(operation.task.function) for use in function.globals if use.how == "read"}
+    assert reads >= {"CACHE", "LIMIT"}
+    assert [(use.how, use.under_guard, use.function) for use in facts.globals["LIMIT"]] == [
+        ("assign", False, 0),
+        ("assign", True, 0),
+    ]
+    assert [use.how for use in facts.globals["CACHE"]] == ["assign", "mutate"]
+    assert facts.called_under_guard
+    assert not facts.called_at_import
+
+
+# -- handles
+
+
+def uses(body: str) -> tuple[list[tuple[str, str]], bool]:
+    """(how, via) of the uses of the first operation's handle, and whether they are complete."""
+    source = f"""
+import asyncio
+from concurrent.futures import ProcessPoolExecutor, as_completed, wait
+from multiprocessing import Pool
+from tqdm import tqdm
+def work(x):
+    return x
+def main(xs):
+    pool = Pool()
+    executor = ProcessPoolExecutor()
+{textwrap.indent(textwrap.dedent(body), "    ")}
+"""
+    _, operation = next(survey(source).operations())
+    return [(use.how, use.via) for use in operation.handle.uses], operation.handle.complete
+
+
+HANDLES = {
+    "r = pool.apply_async(work)\nr.get()": [("get", "direct")],
+    "pool.apply_async(work).get(3)": [("get", "direct")],
+    "rs = [pool.apply_async(work) for x in xs]\n[r.get() for r in rs]": [("iterate", "collection"), ("get", "direct")],
+    "rs = []\nfor x in xs:\n    rs.append(pool.apply_async(work))\nfor r in rs:\n    r.wait()": [
+        ("iterate", "collection"),
+        ("wait", "direct"),
+    ],
+    "for y in pool.imap(work, xs):\n    print(y)": [("iterate", "direct")],
+    "list(pool.imap(work, xs))": [("consume", "direct")],
+    "list(tqdm(pool.imap(work, xs)))": [("consume", "view")],
+    "for i, y in enumerate(pool.imap(work, xs)):\n    print(y)": [("zip", "direct"), ("iterate", "view")],
+    "it = pool.imap(work, xs)\nnext(it)": [("next", "direct")],
+    "list(y for y in pool.imap(work, xs))": [("consume", "view")],
+    "[y for y in pool.imap(work, xs)]": [("iterate", "direct")],
+    "d = {executor.submit(work, x): x for x in xs}\nfor f in as_completed(d):\n    d[f]\n    f.result()": [
+        ("as_completed", "collection"),
+        ("iterate", "view"),
+        ("result", "direct"),
+    ],
+    "fs = {executor.submit(work, x) for x in xs}\ndone, rest = wait(fs)\nfor f in done:\n    f.exception()": [
+        ("wait_futures", "collection"),
+        ("iterate", "collection"),
+        ("exception", "direct"),
+    ],
+    "a, b = executor.map(work, xs)": [("consume", "direct")],
+    "executor.map(work, xs)": [],
+    "rs = pool.map_async(work, xs)\nlist(map(lambda r: r.get(), [rs]))": [("get", "direct")],
+}
+
+
+@pytest.mark.parametrize("body", HANDLES)
+def test_handle_uses(body: str) -> None:
+    found, complete = uses(body)
+    assert found == HANDLES[body]
+    assert complete
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return pool.imap(work, xs)",
+        "yield executor.submit(work)",
+        "keep(pool.apply_async(work))",
+        "other.results = executor.submit(work)",
+        "other.append(executor.submit(work))",
+        "return [executor.submit(work) for x in xs]",
+        "rs = []\nrs.append(executor.submit(work))\nreturn rs",
+        "cache[1] = executor.submit(work)",
+        "assert keep(executor.submit(work))",
+    ],
+)
+def test_handle_escapes(body: str) -> None:
+    _, complete = uses(body)
+    assert not complete
+
+
+def test_handle_kept_on_self_is_followed() -> None:
+    operation = only_operation(
+        """
+        from concurrent.futures import ProcessPoolExecutor
+        class A:
+            def start(self, pool: ProcessPoolExecutor):
+                self.future = ProcessPoolExecutor().submit(work)
+            def finish(self):
+                return self.future.result()
+        """
+    )
+    assert [use.how for use in operation.handle.uses] == ["result"]
+    assert operation.handle.complete
+
+
+def test_run_in_executor_and_awaits() -> None:
+    site = only_site(
+        """
+        import asyncio
+        from concurrent.futures import ProcessPoolExecutor
+        async def main(loop):
+            with ProcessPoolExecutor() as executor:
+                await loop.run_in_executor(executor, work, 1)
+                fs = [asyncio.get_running_loop().run_in_executor(executor, work, x) for x in range(3)]
+                await asyncio.gather(*fs)
+        """
+    )
+    first, second = site.operations
+    assert site.in_async
+    assert (first.method, first.handle.kind, first.awaited) == ("run_in_executor", "aio_future", True)
+    assert [use.how for use in second.handle.uses] == ["gather"]
+    assert second.task is not None
+
+
+def test_callbacks() -> None:
+    site = only_site(
+        """
+        from multiprocessing import Pool
+        def main():
+            pool = Pool()
+            pool.apply_async(work, (1,), {}, done)
+            pool.apply_async(work, callback=done, error_callback=lambda e: print(e))
+        def work(x): ...
+        def done(x): ...
+        """
+    )
+    assert [[name for name, _ in operation.callbacks] for operation in site.operations] == [
+        ["callback"],
+        ["callback", "error_callback"],
+    ]
+
+
+def test_bound_method_as_a_value_escapes() -> None:
+    site = only_site("from multiprocessing import Pool\np = Pool()\ntoolbox.register('map', p.map)\n")
+    assert [(use.how, use.name) for use in site.uses] == [("pass", "map")]
+    assert not site.complete
+
+
+def test_local_alias_of_a_bound_method_is_an_operation() -> None:
+    site = only_site("from multiprocessing import Pool\np = Pool()\nrun = p.map\nrun(len, [])\n")
+    assert [operation.method for operation in site.operations] == ["map"]
+    assert site.complete
+
+
+def test_private_attribute_is_a_use() -> None:
+    site = only_site("from multiprocessing import Pool\np = Pool()\nprint(len(p._pool))\n")
+    assert ("method", "_pool") in [(use.how, use.name) for use in site.uses]
+
+
+# -- blocks, order
+
+
+def test_blocks_around_an_operation() -> None:
+    operation = only_operation(
+        """
+        import sys
+        from multiprocessing import Pool, TimeoutError
+        def main(xs):
+            with Pool() as pool:
+                for x in xs:
+                    try:
+                        if sys.version_info >= (3, 14):
+                            pool.apply_async(work, (x,)).get(timeout=1)
+                    except (TimeoutError, OSError) as e:
+                        break
+        """
+    )
+    assert [step.block.kind for step in operation.point.path] == ["with", "for", "try", "if"]
+    _, loop, attempt, test = (step.block for step in operation.point.path)
+    assert loop.targets == ("x",)
+    assert loop.leaves == ("break",)
+    assert [name.api for name in attempt.handlers[0].types] == ["multiprocessing.TimeoutError", "builtins.OSError"]
+    assert "sys.version_info" in test.tests
+    assert operation.loop is loop
+
+
+def test_unparsable_text_says_where() -> None:
+    with pytest.raises(Unparsable) as caught:
+        survey_file("old.py", 'import multiprocessing\nprint "x"\n')
+    assert caught.value.line == 2
+
+
+def test_same_source_same_facts() -> None:
+    source = "from multiprocessing import Pool\nwith Pool() as p:\n    p.map(len, [1])\n"
+    assert repr(survey(source).sites) == repr(survey(source).sites)
