@@ -15,11 +15,11 @@ from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 from poolaudit import __version__
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
     from rich.progress import Progress
 
     from poolaudit.config import Config
@@ -109,6 +109,8 @@ def _shortened(path: str) -> str:
 
 def _complete_rules(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Codes and names of rules; behind the last comma of a list."""
+    from click.shell_completion import CompletionItem
+
     from poolaudit.catalog import rules
 
     done, comma, last = incomplete.rpartition(",")
@@ -522,23 +524,27 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _status(arguments: Sequence[str] | None) -> int:
-    from poolaudit.config import ConfigError
-
     try:
         return int(cli.main(arguments, prog_name="poolaudit", standalone_mode=False) or CLEAN)
     except click.Abort:
         _say("Interrupted\n")
         return INTERRUPTED
-    except click.ClickException as error:
-        error.show()
-    except ConfigError as error:
-        _say(f"Error: {error}\n")
     except ReaderGoneError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more on its way out
         return PIPE_CLOSED
+    except click.ClickException as error:
+        error.show()
     except Exception as error:  # noqa: BLE001  python's own status of 1 would say "findings"
-        from traceback import format_exception
-
-        _say("".join(format_exception(error)))
-        _say(f"poolaudit {__version__} failed: this is a bug in poolaudit, not in your code\n")
+        _say(_described(error))
     return FAILED
+
+
+def _described(error: Exception) -> str:
+    """Bad configuration in one line; anything else is a bug, with its traceback."""
+    from poolaudit.config import ConfigError
+
+    if isinstance(error, ConfigError):
+        return f"Error: {error}\n"
+    from traceback import format_exception
+
+    return "".join(format_exception(error)) + f"poolaudit {__version__} failed: this is a bug in poolaudit, not in your code\n"

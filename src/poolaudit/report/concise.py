@@ -6,11 +6,14 @@ Knows the line that editors and grep expect. Must never know a terminal.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from poolaudit.report import FileReport, Problem, Report
 from poolaudit.report.lines import Lines
 from poolaudit.report.summary import active
 from poolaudit.report.terminal import harmless
+
+if TYPE_CHECKING:
+    from poolaudit.report import FileReport, Problem, Report
 
 
 def render(report: Report) -> str:

@@ -15,10 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-from poolaudit.facts import Span
 from poolaudit.report.lines import Lines
 from poolaudit.report.terminal import Paint, shown, width_of, wrapped
+
+if TYPE_CHECKING:
+    from poolaudit.facts import Span
 
 _CUT = "..."
 
@@ -65,9 +68,9 @@ def frame(lines: Lines, marks: Iterable[Mark], *, width: int, paint: Paint, styl
 
 def _underline(lines: Lines, mark: Mark) -> _Underline:
     line = lines.place(mark.span.start).line
-    bounds = lines.bounds(line)
-    start = min(mark.span.start, bounds.end) - bounds.start
-    last = min(mark.span.end, bounds.end) - bounds.start
+    first, end_of_line = lines.bounds(line)
+    start = min(mark.span.start, end_of_line) - first
+    last = min(mark.span.end, end_of_line) - first
     end = len(lines.text_of(line)[:last].rstrip())
     return _Underline(line, start, max(end, start + 1), mark)
 

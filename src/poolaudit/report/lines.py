@@ -5,10 +5,12 @@ Knows what source.Lines knows, and where a line's text ends. Must never know wha
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from poolaudit import source
-from poolaudit.facts import Span
+
+if TYPE_CHECKING:
+    from poolaudit.facts import Span
 
 
 class Place(NamedTuple):
@@ -33,13 +35,13 @@ class Lines(source.Lines):
         """The line on which a span starts."""
         return None if span is None else self.place(span.start).line
 
-    def bounds(self, line: int) -> Span:
-        """The characters of a line, without its newline."""
+    def bounds(self, line: int) -> tuple[int, int]:
+        """Where a line starts, and where it ends without its newline."""
         start = self.starts[line - 1]
         end = self.starts[line] if line < len(self.starts) else len(self._text)
-        return Span(start, start + len(self._text[start:end].rstrip("\r\n")))
+        return start, start + len(self._text[start:end].rstrip("\r\n"))
 
     def text_of(self, line: int) -> str:
         """A line without its newline."""
-        bounds = self.bounds(line)
-        return self._text[bounds.start : bounds.end]
+        start, end = self.bounds(line)
+        return self._text[start:end]

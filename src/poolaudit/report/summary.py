@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from poolaudit.report import FileReport, Problem, Report, Reported
-from poolaudit.rule import Severity
-from poolaudit.tree import Verdict
+if TYPE_CHECKING:
+    from poolaudit.report import FileReport, Problem, Report, Reported
+    from poolaudit.rule import Severity
+    from poolaudit.tree import Verdict
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 """Worst first."""

@@ -8,14 +8,17 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from poolaudit.report import FileReport, Problem, Report, Reported
 from poolaudit.report.frame import Mark, frame
 from poolaudit.report.lines import Lines
 from poolaudit.report.summary import SEVERITIES, Summary, active, summarize
 from poolaudit.report.terminal import Paint, harmless, wrapped
-from poolaudit.rule import Severity
-from poolaudit.tree import Verdict
+
+if TYPE_CHECKING:
+    from poolaudit.report import FileReport, Problem, Report, Reported
+    from poolaudit.rule import Severity
+    from poolaudit.tree import Verdict
 
 WIDTH = 120
 """Cells of a line where no terminal says otherwise."""
