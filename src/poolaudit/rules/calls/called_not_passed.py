@@ -17,6 +17,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from poolaudit.arithmetic import gives_data
 from poolaudit.edits import Fix, replace
 from poolaudit.facts import FileFacts, Function, Operation, PoolSite, Value
 from poolaudit.rule import Finding, Related, Rule
@@ -70,19 +71,8 @@ def _is_data(value: Value, file: FileFacts, seen: frozenset[int]) -> bool:
         module, _, name = (value.api or "").rpartition(".")
         return module == "math" or (module == "builtins" and name in _BUILTINS)
     if value.kind == "unknown":
-        return _is_arithmetic(ast.parse(f"({value.text})", mode="eval").body)
+        return gives_data(value.text)
     return value.kind in _DATA
-
-
-def _is_arithmetic(node: ast.expr) -> bool:
-    """An expression whose operator gives numbers, texts or truth. `|`, `>>` and `@` also join functions in some libraries."""
-    if isinstance(node, ast.BinOp):
-        return isinstance(node.op, (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow))
-    if isinstance(node, ast.IfExp):
-        return _is_arithmetic(node.body) and _is_arithmetic(node.orelse)
-    if isinstance(node, ast.BoolOp):
-        return all(map(_is_arithmetic, node.values))
-    return isinstance(node, (ast.UnaryOp, ast.Compare, ast.JoinedStr, ast.Constant))
 
 
 def _fix(operation: Operation, function: Function, file: FileFacts) -> Fix | None:

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator
 
 from poolaudit.edits import Fix, insert, replace
-from poolaudit.facts import Argument, FileFacts, Point, PoolSite
+from poolaudit.facts import Argument, End, FileFacts, Point, PoolSite, Span
 from poolaudit.rule import Finding, Rule
 from poolaudit.settings import Settings
 from poolaudit.survey.families import MAP_METHODS, POOL_METHODS
@@ -75,14 +75,28 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
     for operation in site.operations:
         if not operation.process_only or operation.sites[0] != site.index:
             continue
-        instead = _METHODS.get((site.kind, operation.method))
-        if instead and not _expected(operation.point, "AttributeError") and not _added(operation.method, file):
-            message = f"{name} has no method `{operation.method}`: AttributeError"
-            yield Finding(operation.method_span, message, label="a method of the other API", notes=(instead,))
+        yield from _method(operation.method, operation.method_span, operation.point, site, file)
         for argument in operation.arguments:
             if operation.method in methods and argument.keyword in keywords and not _expected(operation.point, "TypeError"):
                 message = f"`{operation.method}` of {name} has no keyword `{argument.keyword}`: TypeError"
                 yield Finding(argument.keyword_span or argument.span, message, label="a keyword of the other API")
+    for end in site.ends:
+        if _is_alone(end, site, file):
+            yield from _method(end.how, end.point.span, end.point, site, file)
+
+
+def _method(method: str, where: Span, point: Point, site: PoolSite, file: FileFacts) -> Iterator[Finding]:
+    instead = _METHODS.get((site.kind, method))
+    if instead and not _expected(point, "AttributeError") and not _added(method, file):
+        message = f"{_NAMES[site.kind]} has no method `{method}`: AttributeError"
+        yield Finding(where, message, label="a method of the other API", notes=(instead,))
+
+
+def _is_alone(end: End, site: PoolSite, file: FileFacts) -> bool:
+    """What is ended there is this pool and can be no other."""
+    spelled = file.text.startswith(f"{site.name}.{end.how}", end.point.span.start)
+    shared = any(other.point.span == end.point.span for each in file.sites if each is not site for other in each.ends)
+    return spelled and not shared and not site.conditional and end.point.scope == site.point.scope
 
 
 def _constructor(site: PoolSite, name: str) -> Iterator[Finding]:

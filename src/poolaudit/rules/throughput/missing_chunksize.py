@@ -5,8 +5,9 @@ trivial tasks, Executor.map and Pool.imap without chunksize were measured to tak
 
 When it is fine: the tasks are not tiny. Anything well above 0.1 ms, a tokenizer or a parser, gains nothing worth a change.
 
-Limitations: speaks only where the task's whole body is in this file, without loops, input, output or calls that are not known,
-and where the number of tasks is written in the program. Pool.map and starmap choose a chunksize by themselves.
+Limitations: speaks only where the task is straight-line arithmetic on numbers, without loops, input, output or calls of anything
+but cheap builtins and math, and where its inputs are a range whose length is written in the program. Pool.map and starmap choose
+a chunksize by themselves.
 
 Fix: adds chunksize, a quarter of each worker's share and at most 1000. Unsafe: when a task raises, the results of its chunk are
 lost.
@@ -16,20 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from poolaudit.arithmetic import is_brief
 from poolaudit.edits import Caveat, Fix, insert
-from poolaudit.facts import FileFacts, Function, Operation, PoolSite, Value
+from poolaudit.facts import FileFacts, Operation, PoolSite, Value
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 from poolaudit.survey.families import LAZY_METHODS
 
 MANY = 1000
 """Tasks from which on the cost shows: about 0.1 s in all."""
-
-TINY = 25
-"""Function.weight of a body that is well below a microsecond or two: a line or two of arithmetic."""
-
-_FREE = frozenset(("abs", "bool", "divmod", "float", "int", "len", "max", "min", "pow", "round", "str"))
-"""Builtin functions that cost next to nothing on numbers."""
 
 _WORKERS = 16
 """Assumed where the program leaves their number to the machine."""
@@ -46,7 +42,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
             continue
         function = file.functions[operation.task.function]
         count = _count(operation)
-        if count >= MANY and _is_tiny(function, file):
+        if count >= MANY and is_brief(function, file):
             yield Finding(
                 operation.point.span,
                 f"{count} tasks as small as `{function.name}` are sent to the workers one by one",
@@ -65,32 +61,14 @@ def _one_by_one(operation: Operation, site: PoolSite) -> bool:
 
 
 def _count(operation: Operation) -> int:
-    """How many tasks there are at least; 0 when that is not plain. Several iterables end with the shortest."""
-    positional = [argument.value for argument in operation.arguments if argument.keyword is None][1:]
-    iterables = positional or ([operation.iterable] if operation.iterable else [])
-    return min((_length(value) for value in iterables if not value.infinite), default=0)
+    """How many tasks there are; 0 unless each gets numbers of a range. Several iterables end with the shortest."""
+    iterables = [argument.value for argument in operation.arguments if argument.keyword in (None, "iterable")][1:]
+    return min((_numbers(value) for value in iterables), default=0)
 
 
-def _length(value: Value) -> int:
-    if value.length is None and value.kind == "call" and value.api in ("builtins.list", "builtins.tuple", "builtins.reversed"):
-        return _length(value.items[0]) if len(value.items) == 1 else 0
-    return value.length or 0
-
-
-def _is_tiny(function: Function, file: FileFacts) -> bool:
-    """All that it runs is known, short, and neither loops nor touches the world."""
-    everything = file.reachable(function.id)
-    plain = all(
-        each.complete and not each.has_loop and not each.is_async and not each.is_generator and not each.decorators
-        for each in everything
-    )
-    calls = [call.api for each in everything for call in each.library_calls]
-    return plain and sum(each.weight for each in everything) < TINY and all(map(_is_free, calls))
-
-
-def _is_free(api: str) -> bool:
-    module, _, name = api.rpartition(".")
-    return module == "math" or (module == "builtins" and name in _FREE)
+def _numbers(value: Value) -> int:
+    inner = value.items[0] if value.api in ("builtins.list", "builtins.tuple") and len(value.items) == 1 else value
+    return inner.length or 0 if inner.kind == "call" and inner.api == "builtins.range" else 0
 
 
 def _fix(operation: Operation, site: PoolSite, count: int) -> Fix | None:
