@@ -232,10 +232,15 @@ class _Assembly:
         return self.tasks.task(node.arguments[index].value)
 
     def _conditional(self, call: int) -> bool:
-        """Some node that may hold this pool may hold something else as well."""
+        """Some expression that may be this pool may be something else as well."""
         leaf = SiteObject(call)
         for holder in self.uses.holders.get(leaf, ()):
-            if holder.via == "direct" and not holder.method and len(self.solution.points(holder.node)) > 1:
+            if (
+                holder.node in self.uses.consumers
+                and holder.via == "direct"
+                and not holder.method
+                and len(self.solution.points(holder.node)) > 1
+            ):
                 return True
         return False
 

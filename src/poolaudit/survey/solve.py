@@ -86,6 +86,7 @@ class Solution:
         self.class_bases: list[list[int]] = []
         self.class_external_bases: list[list[str]] = []
         self._family: list[int] = []
+        self._mro: dict[int, list[int]] = {}
         self._decorator_names: list[tuple[str, ...]] = []
         self._prepare()
         self._seed()
@@ -111,6 +112,9 @@ class Solution:
 
     def mro(self, cls: int) -> list[int]:
         """The class and its bases within the file, depth first."""
+        known = self._mro.get(cls)
+        if known is not None:
+            return known
         found: list[int] = []
         todo = [cls]
         while todo:
@@ -118,6 +122,7 @@ class Solution:
             if current not in found:
                 found.append(current)
                 todo.extend(self.class_bases[current])
+        self._mro[cls] = found
         return found
 
     def find_method(self, cls: int, name: str) -> int | None:
