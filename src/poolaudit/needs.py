@@ -57,6 +57,8 @@ DEADLY = frozenset({"os._exit", "os.abort"})
 DEADLY_SIGNALS = frozenset({"os.kill", "signal.raise_signal"})
 BROKEN = ("BrokenProcessPool", "BrokenExecutor")
 
+WAITS = frozenset({"get", "wait", "consume", "iterate"})
+
 FAR_AWAY = 9999
 """Seconds. get(timeout=9999999) is the old way to keep Ctrl-C working while waiting, not a timeout."""
 
@@ -231,17 +233,20 @@ def _guarded_by(operation: Operation, end: End) -> bool:
 
 
 def _finished(operation: Operation, when: Point) -> bool:
-    """Every result has been waited for at that point, as far as the order of one scope tells."""
+    """Every result has been waited for at that point, as far as can be seen; of another function it is taken to be so."""
     handle = operation.handle
     if handle.kind == "value" or handle.chained == "get":
         return True
-    for use in handle.uses:
-        if use.how not in ("get", "wait", "consume", "iterate") or _real_timeout(use):
-            continue
-        early = any(step.block.kind in ("for", "while") and step.block.leaves for step in use.point.path[-1:])
-        if not (use.how == "iterate" and early) and (before(use.point, when) or use.point.scope != when.scope):
-            return True
-    return False
+    waits = [use for use in handle.uses if use.how in WAITS and not _real_timeout(use) and not _left_early(use)]
+    if any(before(use.point, when) for use in waits):
+        return True
+    polled = any(use.how == "ready" for use in handle.uses)
+    return not polled and any(use.point.scope != when.scope for use in waits)
+
+
+def _left_early(use: Use) -> bool:
+    """A loop over results that break, return or raise may end."""
+    return use.how == "iterate" and any(step.block.leaves for step in use.point.path[-1:] if step.block.kind in ("for", "while"))
 
 
 def _left_by_timeout(subject: Subject) -> Evidence | None:
@@ -274,7 +279,7 @@ def _workers_killed(subject: Subject) -> Evidence | None:
 def every_target_3_14(subject: Subject) -> Evidence:
     settings = subject.settings
     if not settings.declared:
-        return Evidence("unknown", "no requires-python names the supported versions")
+        return Evidence("unknown", "no requires-python names the versions")
     older = settings.below((3, 14))
     if older:
         return Evidence("no", f"Python {older[0][0]}.{older[0][1]} is supported")
@@ -315,22 +320,18 @@ def handed_out(subject: Subject) -> Evidence:
 
 
 def _wrapper(subject: Subject) -> Evidence | None:
-    """A class that passes its own map, close and join on to the pool: its users hold a Pool."""
+    """A class that offers methods of its pool under their own names: who holds it holds a Pool."""
     site, file = subject.site, subject.file
     if site.class_id is None:
         return None
-    points = [(operation.method, operation.point) for operation in site.operations]
-    points += [(end.how, end.point) for end in site.ends]
-    forwarded: dict[str, Span] = {}
+    points = [(operation.method, operation.point) for operation in site.operations] + [(end.how, end.point) for end in site.ends]
+    offered: dict[str, Span] = {}
     for name, point in points:
         function = file.functions.get(point.scope)
-        if function is not None and function.class_id == site.class_id and function.name == name:
-            forwarded[name] = point.span
-    submits = [name for name in ("map", "imap", "apply", "starmap") if name in forwarded]
-    ends = [name for name in ("close", "join", "terminate") if name in forwarded]
-    if site.kind == "pool" and submits and ends:
-        names = ", ".join((*submits, *ends))
-        return Evidence("yes", f"its class offers {names} of the pool as its own", forwarded[submits[0]])
+        if function is not None and (function.name, function.class_id) == (name, site.class_id):
+            offered.setdefault(name, point.span)
+    if site.kind == "pool" and len(offered) > 1 and offered.keys() & {"close", "join", "terminate"}:
+        return Evidence("yes", f"its class offers {', '.join(sorted(offered))} of the pool as its own", min(offered.values()))
     return None
 
 
@@ -361,6 +362,10 @@ def recycling(subject: Subject) -> Evidence:
         return Evidence("no", f"an executor of every supported Python does `{keyword}={value.text}` as well", argument.span)
     if site.kind == "executor" and value.kind != "const":
         return Evidence("unknown", f"the value of `{value.text}` is not seen", argument.span)
+    if site.kind == "executor" and not subject.settings.declared:
+        return Evidence(
+            "unknown", f"`{keyword}={value.text}`, and no requires-python names the supported versions", argument.span
+        )
     return Evidence("yes", f"`{keyword}={value.text}`", argument.span)
 
 
@@ -375,7 +380,7 @@ def lazy_input(subject: Subject) -> Evidence:
         source = operation.iterable
         if source is None or operation.method not in (LAZY if pool else {"map"}) or operation.argument("buffersize"):
             continue
-        if source.infinite:
+        if source.infinite and (pool or _all_endless(operation)):
             return Evidence("yes", f"`{source.text}` never ends", source.span)
         if not pool or _drained(operation):
             continue
@@ -385,6 +390,11 @@ def lazy_input(subject: Subject) -> Evidence:
         if source.kind in ("generator", "parameter", "unknown", "call"):
             unclear = unclear or Evidence("unknown", f"how much `{source.text}` yields is not seen", source.span)
     return unclear or _absent(subject, "every input is at hand")
+
+
+def _all_endless(operation: Operation) -> bool:
+    """Executor.map stops with the shortest of its iterables: map(f, repeat(x), items) ends."""
+    return all(argument.value.infinite and not argument.star for argument in operation.arguments[1:] if argument.keyword is None)
 
 
 def _drained(operation: Operation) -> bool:

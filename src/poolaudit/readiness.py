@@ -20,6 +20,12 @@ Judged = tuple[Readiness, str, Span | None]
 PLAIN = frozenset({"const", "function", "class", "module", "api", "lambda", "tuple", "list", "set", "dict"})
 """Kinds of a global's value, and of its elements, that every worker has alike once it has imported the module."""
 
+ALIKE = frozenset(
+    {"logging.getLogger", "re.compile", "pathlib.Path", "os.getenv", "os.environ.get", "collections.namedtuple",
+     "os.path.abspath", "os.path.dirname", "os.path.join", "os.path.realpath", "builtins.frozenset", "builtins.object"}
+)  # fmt: skip
+"""Calls whose result is the same in every process, and costs nothing."""
+
 PROCESS_WIDE = frozenset(
     {"logging.basicConfig", "logging.config.dictConfig", "random.seed", "numpy.random.seed", "os.chdir", "sys.setrecursionlimit",
      "warnings.filterwarnings", "warnings.simplefilter", "locale.setlocale"}
@@ -125,8 +131,8 @@ def _parent_only(name: str, code: tuple[Function, ...], file: FileFacts) -> str 
     """Why a worker that is not forked lacks what the parent has put into a global; None when it does not."""
     workers = {function.id for function in code}
     writes = file.globals.get(name, ())
-    if any(write.function in workers for write in writes):
-        return None  # the initializer sets it, or the worker fills a cache of its own
+    if any(write.function in workers or write.binding == "import" for write in writes):
+        return None  # set by the initializer, or a cache of the worker's own; state of other modules is not followed
     for write in writes:
         if write.under_guard:
             return "which is set below the main guard"
@@ -159,4 +165,6 @@ def _changes(site: PoolSite, file: FileFacts) -> Iterator[Judged]:
 def _plain(write: GlobalUse) -> bool:
     if write.binding in ("import", "function", "class"):
         return True
-    return write.how == "assign" and write.value is not None and all(part.kind in PLAIN for part in flat(write.value))
+    if write.how != "assign" or write.value is None:
+        return False
+    return all(part.kind in PLAIN or part.api in ALIKE for part in flat(write.value))

@@ -54,7 +54,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
             continue
         yield Finding(
             use.span,
-            f"`{use.name}` needs Python {_text(use.since)}: {use.error} on {', '.join(map(_text, lacking))}, which is supported",
+            f"`{use.name}` needs Python {_text(use.since)}: {use.error} on {_range(lacking)}, also supported",
             label=f"new in {_text(use.since)}",
             confidence="likely" if "version_info" in file.names else "certain",
             related=() if use.span in site.point.span else (Related(site.callee, "the executor"),),
@@ -107,6 +107,12 @@ def _asked_first(point: Point, file: FileFacts) -> bool:
                 if not handler.types or any(name.api in CAUGHT for name in handler.types):
                     return True
     return False
+
+
+def _range(versions: tuple[Version, ...]) -> str:
+    if len(versions) == 1:
+        return _text(versions[0])
+    return f"{_text(versions[0])} {'and' if len(versions) == 2 else 'to'} {_text(versions[-1])}"
 
 
 def _text(version: Version) -> str:
