@@ -281,6 +281,20 @@ def test_recursion_does_not_run_away() -> None:
     assert [operation.method for operation in site.operations] == ["apply_async"]
 
 
+def test_a_name_that_grows_in_a_loop_does_not_run_away() -> None:
+    source = """
+        import lib
+        from multiprocessing import Pool
+        x = lib.thing
+        while x:
+            x = x.next
+            x = x.other.strip()
+        p = Pool()
+        p.map(x, [])
+        """
+    assert only_operation(source).task is not None
+
+
 # -- where the construction runs
 
 

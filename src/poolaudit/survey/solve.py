@@ -54,6 +54,9 @@ _MANAGED = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanag
 _FIXTURES = frozenset({"pytest.fixture", "pytest.yield_fixture"})
 _PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "django.utils.functional.cached_property"})
 
+_LONGEST_NAME = 7
+"""Dots in a canonical name beyond which nothing is followed: the longest API of interest has four."""
+
 _LIMIT = 400_000
 """Propagations after which a file is given up as unknown: more than ten times what the largest real file needed."""
 
@@ -449,10 +452,11 @@ class Solution:
         self._watch(source, iterated)
 
     def _attribute(self, number: int, name: str, value: Object) -> None:
-        if isinstance(value, ExternalObject):
-            self._add(number, ExternalObject(f"{value.name}.{name}"))
-        elif isinstance(value, CalledObject):
-            self._add(number, ExternalObject(f"{value.name}().{name}"))
+        if isinstance(value, (ExternalObject, CalledObject)):
+            # `while x: x = x.next` would grow a name for ever
+            if value.name.count(".") < _LONGEST_NAME:
+                called = "()" if isinstance(value, CalledObject) else ""
+                self._add(number, ExternalObject(f"{value.name}{called}.{name}"))
         elif isinstance(value, (InstanceObject, ClassObject)):
             self._member(number, name, value)
         elif isinstance(value, SuperObject):

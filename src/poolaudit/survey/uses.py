@@ -63,9 +63,10 @@ class UseTable:
         self.holders: dict[Leaf, list[Holder]] = {}
         self.consumers: dict[int, list[Consumer]] = {}
         self._handle_kinds: dict[int, set[str]] = {}
-        self._find_views()
-        self._find_holders()
-        self._find_consumers()
+        if self.solution.site_apis:
+            self._find_views()
+            self._find_holders()
+            self._find_consumers()
 
     # -- who holds what
 
