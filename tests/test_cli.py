@@ -228,7 +228,7 @@ def test_quiet_has_no_summary_and_verbose_has_the_hook(run: Run) -> None:
 def test_diff_is_a_patch_and_the_rest_is_stderr(run: Run) -> None:
     result = run("scan", "--diff", changes=True)
     assert result.stdout_bytes == b"--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x = 1\r\n+x = 2\r\n"
-    assert result.stderr == "Would fix 1 finding in 1 file: poolaudit scan --fix\n"
+    assert result.stderr == "Would fix 1 finding in 1 file: poolaudit scan --fix .\n"
     assert run("scan", "--diff", "-q", changes=True).stderr == ""
 
 

@@ -299,7 +299,7 @@ class _Scan:
         color = use_color(self.options["color"], sys.stdout, os.environ)
         _print("".join(painted(patch(each.before, each.after, each.path), color=color) for each in rewrite.patches))
         if not self.options["quiet"]:
-            _say(_would_fix(rewrite, self.options["unsafe_fixes"]))
+            _say(_would_fix(rewrite, self.options["unsafe_fixes"], self.paths))
         return _tell(_problems(rewrite.report)) or self._changed(rewrite)
 
     def _fix(self, config: Config) -> int:
@@ -348,18 +348,19 @@ def _formatted(form: str, report: Report) -> str:
     return rendered
 
 
-def _would_fix(rewrite: Rewrite, unsafe: bool) -> str:
+def _would_fix(rewrite: Rewrite, unsafe: bool, paths: Iterable[str]) -> str:
+    """What a --diff adds up to, and the command that does it."""
+    from shlex import join
+
     from poolaudit.report.summary import summarize
 
     if not rewrite.patches:
         hidden = 0 if unsafe else summarize(rewrite.report).unsafe
-        return "Nothing to change" + (f" ({hidden} more with --unsafe-fixes)\n" if hidden else "\n")
-    fixes = sum(len(each.fixed) for each in rewrite.patches)
-    command = f"poolaudit scan --fix{' --unsafe-fixes' if unsafe else ''}"
-    return (
-        f"Would fix {fixes} {'finding' if fixes == 1 else 'findings'} in {len(rewrite.patches)} "
-        f"{'file' if len(rewrite.patches) == 1 else 'files'}: {command}\n"
-    )
+        return f"Nothing to change ({hidden} more with --unsafe-fixes)\n" if hidden else "Nothing to change\n"
+    fixes, files = sum(len(each.fixed) for each in rewrite.patches), len(rewrite.patches)
+    command = ["poolaudit", "scan", "--fix", *(["--unsafe-fixes"] if unsafe else []), *paths]
+    counted = f"{fixes} finding{'s' * (fixes != 1)} in {files} file{'s' * (files != 1)}"
+    return f"Would fix {counted}: {join(command)}\n"
 
 
 def _fixed(rewrite: Rewrite, data: bytes) -> bytes:

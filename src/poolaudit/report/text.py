@@ -186,7 +186,7 @@ def _found(totals: Summary) -> str:
     if not fixable:
         tail = "none fixable"
     elif totals.safe:
-        tail = f"{fixable} fixable, {totals.safe} of them safe" if totals.unsafe else f"{fixable} fixable, safely"
+        tail = f"{fixable} fixable, {totals.safe} of them safe" if totals.unsafe else f"{fixable} fixable, all safe"
     else:
         tail = f"{fixable} fixable with --unsafe-fixes"
     return f"{_count(totals.findings, 'finding')} ({', '.join(parts)}), {tail}"
