@@ -14,10 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from poolaudit.rule import Confidence, Severity
 from poolaudit.settings import ALL_VERSIONS, NEWEST, OLDEST, Settings, Version
+
+if TYPE_CHECKING:
+    from poolaudit.rule import Confidence, Severity
 
 KEYS = (
     "extend", "select", "extend-select", "ignore", "per-file-ignores", "exclude", "extend-exclude", "target-version", "platforms",

@@ -146,7 +146,7 @@ def _unmatched(old: _Tree, new: _Tree, edits: Sequence[Edit]) -> int | None:
     todo = list(old.top)
     while todo:
         placed = todo.pop()
-        if any(_touches(edit, placed.span) for edit in edits):
+        if any(_touches(edit, placed.span, compound=bool(old.below(placed))) for edit in edits):
             todo += old.below(placed)
             continue
         same = new.by_start.get(_shifted(placed.span.start, edits))
@@ -158,8 +158,10 @@ def _unmatched(old: _Tree, new: _Tree, edits: Sequence[Edit]) -> int | None:
     return None
 
 
-def _touches(edit: Edit, span: Span) -> bool:
-    """The edit changes the span, or what it adds stands on the same line beside it."""
+def _touches(edit: Edit, span: Span, *, compound: bool = False) -> bool:
+    """The edit changes the span, or what it adds stands on the same line beside it, or may belong to a compound statement."""
+    if compound:
+        return edit.start <= span.end and span.start <= edit.end
     if edit.start == edit.end == span.start:
         return _LAST_LINE_IS_BLANK.search(edit.replacement) is None
     if edit.start == edit.end == span.end:

@@ -1,0 +1,166 @@
+"""Fixes of one file, applied to a fixed point and verified.
+
+Knows rounds: what overlaps waits for the next one, what the gate rejects is taken out and named. Must never know a file on disk,
+other files, an output format or the command line.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from poolaudit import edits, imports, verify
+from poolaudit.judge import CRASH, ask, judge, survey
+from poolaudit.report import FileReport, Problem, Reported
+from poolaudit.source import Lines, SourceFile, from_text
+
+if TYPE_CHECKING:
+    from poolaudit.config import Config
+    from poolaudit.facts import FileFacts
+    from poolaudit.selection import Selection
+
+ROUNDS = 10
+"""Rewriting ends after so many rounds at the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """What fixing has made of one file."""
+
+    report: FileReport
+    """The audit of `text`. A fix that the gate has rejected is not offered there any more: it is a problem."""
+    text: str
+    """The source's own text when nothing was fixed."""
+    findings: tuple[Reported, ...] = ()
+    """The findings whose fixes are in `text`."""
+
+
+def fix(source: SourceFile, config: Config, selection: Selection, *, unsafe: bool = False, full: bool = False) -> Fixed:
+    """Applies all fixes that pass the gate, round by round, until none is left. `unsafe`: also those that change behaviour."""
+    return _Fixing(source, config, selection, unsafe, full).run()
+
+
+@dataclass(slots=True)
+class _Fixing:
+    """One file on its way to a fixed point. Every text that it passes through is verified."""
+
+    source: SourceFile
+    config: Config
+    selection: Selection
+    unsafe: bool
+    full: bool
+    fixed: list[Reported] = field(default_factory=list)
+    refused: dict[tuple[str, str, str], Problem] = field(default_factory=dict)
+
+    def run(self) -> Fixed:
+        before = report = self._judge(self.source.text)
+        text = self.source.text
+        seen = {text}
+        while report.facts is not None and (wanted := self._wanted(report, text)):
+            if len(seen) > ROUNDS:
+                return self._dropped(before, f"fixes come to no end after {ROUNDS} rounds")
+            new, landed = self._land(report.facts, wanted)
+            if not landed:
+                continue
+            if new in seen:
+                return self._dropped(before, "fixes undo each other")
+            seen.add(new)
+            self.fixed += landed
+            text, report = new, self._judge(new)
+        return Fixed(self._without_refused(report, text), text, tuple(self.fixed))
+
+    def _judge(self, text: str) -> FileReport:
+        return judge(replace(self.source, text=text), self.config, self.selection, full=self.full)
+
+    def _dropped(self, before: FileReport, why: str) -> Fixed:
+        names = ", ".join(sorted({f"{each.code} {each.name}" for each in self.fixed}))
+        problem = Problem(CRASH, f"{why} and were all dropped: {names}", self.source.name)
+        return Fixed(replace(before, problems=(*before.problems, problem)), self.source.text)
+
+    def _wanted(self, report: FileReport, text: str) -> list[Reported]:
+        return [
+            each
+            for each in report.findings
+            if each.fix is not None
+            and not each.suppressed
+            and (self.unsafe or each.fix.applicability == "safe")
+            and _identity(each, text) not in self.refused
+        ]
+
+    def _without_refused(self, report: FileReport, text: str) -> FileReport:
+        findings = tuple(
+            replace(each, fix=None, edits=()) if _identity(each, text) in self.refused else each for each in report.findings
+        )
+        return replace(report, findings=findings, problems=(*report.problems, *self.refused.values()))
+
+    def _land(self, facts: FileFacts, wanted: Sequence[Reported]) -> tuple[str, list[Reported]]:
+        """The text with all fixes that pass the gate, and these. What overlaps waits for the next round."""
+        patch, taken = _combined(facts, wanted)
+        why = self._rejection(facts, patch, taken)
+        if why is None:
+            return patch.text, taken
+        if len(taken) == 1:
+            self._refuse(taken[0], facts, why)
+            return facts.text, []
+        # one of them is to blame: add them one by one
+        text = facts.text
+        passed: list[Reported] = []
+        for each in taken:
+            patch, together = _combined(facts, [*passed, each])
+            why = self._rejection(facts, patch, together)
+            if why is None:
+                text, passed = patch.text, together
+            else:
+                self._refuse(each, facts, why)
+        return text, passed
+
+    def _refuse(self, each: Reported, facts: FileFacts, why: verify.Rejection) -> None:
+        line, column = Lines(facts.text).position(each.finding.where.start)
+        message = f"the fix of {each.name} was refused: {why.message}"
+        self.refused[_identity(each, facts.text)] = Problem(each.code, message, self.source.name, line, column)
+
+    def _rejection(self, facts: FileFacts, patch: edits.Patch, landed: Sequence[Reported]) -> verify.Rejection | None:
+        settings = self.config.settings
+        if (why := verify.check_text(facts.text, patch.text, patch.edits, settings.targets)) is not None:
+            return why
+        problems: list[Problem] = []
+        after = survey(from_text(patch.text, facts.path), problems)
+        if after is None:
+            return verify.Rejection("syntax", problems[0].message)
+        codes = Counter(each.code for each in landed)
+        found = [
+            # advice and remarks may come with a change of the code; what was to be fixed must not stay, however mild
+            Counter(each.code for each in ask(self.selection.witnesses, which, settings, problems) if _counts(each, codes))
+            for which in (facts, after)
+        ]
+        if problems:
+            return verify.Rejection("new-finding", problems[0].message)
+        return verify.check_findings(found[0], found[1], codes)
+
+
+def _identity(each: Reported, text: str) -> tuple[str, str, str]:
+    """Knows a finding again in a text where offsets have moved."""
+    where = each.finding.where
+    return each.code, each.finding.message, text[where.start : where.end]
+
+
+def _counts(each: Reported, fixed: Counter[str]) -> bool:
+    return each.severity != "info" or each.code in fixed
+
+
+def _combined(facts: FileFacts, wanted: Iterable[Reported]) -> tuple[edits.Patch, list[Reported]]:
+    """As many of the fixes as land together, with one set of imports for all of them. The first one always does."""
+    taken = list(wanted)
+    while True:
+        fixes = [each.fix for each in taken if each.fix is not None]
+        added = imports.place(facts, [request for each in fixes for request in each.imports])
+        if isinstance(added, imports.Refusal):
+            # each of them has a place for its own, so two of them want one name for different things
+            taken.pop()
+            continue
+        patch = edits.apply(facts.text, [added, *(each.edits for each in fixes)])
+        if not patch.deferred:
+            return patch, taken
+        taken = [taken[index - 1] for index in patch.applied if index > 0]

@@ -1,0 +1,259 @@
+"""One file from text to report: survey, decisions, findings.
+
+Knows the order of work: survey -> decisions -> rules -> confidence -> comments -> supersession. It is the one place where a bug
+of a part is caught. Must never know other files, how a fix is verified, an output format or the command line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from poolaudit import edits, imports, suppression, syntax
+from poolaudit.discover import TOO_DEEP, UNREADABLE
+from poolaudit.facts import FileFacts, PoolSite, Span
+from poolaudit.report import FileReport, Problem, Reported
+from poolaudit.rule import Finding, Rule
+from poolaudit.source import Lines, SourceFile
+from poolaudit.suppression import Assumption, Comments, Suppression
+
+if TYPE_CHECKING:
+    from poolaudit.config import Config
+    from poolaudit.readiness import Readiness
+    from poolaudit.selection import Selection
+    from poolaudit.settings import Settings
+    from poolaudit.tree import Decision
+
+UNUSED = "PA002"
+CRASH = "crash"
+"""The code of a problem that is a bug in poolaudit, not in the file."""
+
+_T = TypeVar("_T")
+
+
+def judge(source: SourceFile, config: Config, selection: Selection, *, full: bool = False) -> FileReport:
+    """Everything that can be said of one file. `full`: comments that do nothing are reported too.
+
+    What crashed is among the problems, with code CRASH. Plain values in and out, so that it may run in another process.
+    """
+    crashes: list[Problem] = []
+    facts = survey(source, crashes)
+    if facts is None:
+        return FileReport(source.name, None, problems=tuple(crashes))
+    settings = config.settings
+    comments = suppression.comments(facts.text)
+    lines = Lines(facts.text)
+    decisions = tuple(_decided(site, facts, settings, tuple(_assumed(site, comments, lines)), crashes) for site in facts.sites)
+    ready = tuple(_readiness(site, facts, settings, crashes) for site in facts.sites)
+    rules = selection.rules_for(facts.path)
+    silencer = _Silencer(comments, lines)
+    shown = ("certain", config.confidence)
+    asked = [each for each in ask(rules, facts, settings, crashes) if each.confidence in shown]
+    found = _unsuperseded([silencer.judge(_with_edits(each, facts, crashes)) for each in asked], rules, lines)
+    if full and any(rule.code == UNUSED for rule in rules):
+        found += [silencer.judge(each) for each in _unused(rules, silencer, decisions)]
+    found.sort(key=lambda each: (each.finding.where, each.code))
+    return FileReport(facts.path, facts, decisions, ready, tuple(found), tuple(crashes))
+
+
+def survey(source: SourceFile, problems: list[Problem]) -> FileFacts | None:
+    """The facts of a file; None when there are none, and a problem says why."""
+    from poolaudit.survey import Unparsable, survey_file
+
+    def surveyed() -> FileFacts | None:
+        try:
+            return survey_file(source.name, source.text)
+        except Unparsable as error:
+            hint = " (this looks like Python 2)" if syntax.looks_like_python_2(source.text) else ""
+            message = f"cannot be parsed: {error.message}{hint}"
+            problems.append(Problem(UNREADABLE, message, source.name, error.line, error.column))
+        except RecursionError:
+            problems.append(Problem(UNREADABLE, TOO_DEEP, source.name))
+        return None
+
+    return attempt("the survey", source.name, surveyed, problems)
+
+
+def attempt(who: str, path: str, work: Callable[[], _T], crashes: list[Problem]) -> _T | None:
+    """The one place where a bug in a part is caught: it becomes a problem of the run, which goes on."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 - whatever a part raises, the others are asked
+        crashes.append(Problem(CRASH, f"{who} crashed: {_described(error)}", path))
+        return None
+
+
+def _described(error: Exception) -> str:
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f" ({os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno})" if place else ""
+    return f"{type(error).__name__}: {error}{where}"
+
+
+def _decided(
+    site: PoolSite, facts: FileFacts, settings: Settings, assumed: tuple[Assumption, ...], crashes: list[Problem]
+) -> Decision | None:
+    from poolaudit.decision import decide_site
+
+    return attempt("the decision", facts.path, lambda: decide_site(site, facts, settings, assumed), crashes)
+
+
+def _readiness(site: PoolSite, facts: FileFacts, settings: Settings, crashes: list[Problem]) -> Readiness | None:
+    from poolaudit.readiness import readiness
+
+    return attempt("the readiness", facts.path, lambda: readiness(site, facts, settings), crashes)
+
+
+def _assumed(site: PoolSite, comments: Comments, lines: Lines) -> Iterator[Assumption]:
+    """What is assumed at the statement that makes the pool, or at one that calls it."""
+    covered: set[int] = set()
+    for point in (site.point, *(operation.point for operation in site.operations)):
+        covered |= comments.covered(*_lines_of(point.span, lines))
+    return (assumption for assumption in comments.assumptions if assumption.line in covered)
+
+
+def _lines_of(span: Span, lines: Lines) -> tuple[int, int]:
+    return lines.line(span.start), lines.line(max(span.start, span.end - 1))
+
+
+# Rules
+
+
+def ask(rules: Iterable[Rule], facts: FileFacts, settings: Settings, crashes: list[Problem]) -> list[Reported]:
+    """What the rules find, each finding once; comments and other findings do not count yet. What raises adds to `crashes`."""
+    found: dict[tuple[str, Span], Reported] = {}
+    for rule in rules:
+        for site, finding in _answers(rule, facts, settings, crashes):
+            found.setdefault((rule.code, finding.where), _reported(rule, finding, site))
+    return list(found.values())
+
+
+def _reported(rule: Rule, finding: Finding, site: PoolSite | None = None) -> Reported:
+    return Reported(
+        code=rule.code,
+        name=rule.name,
+        severity=finding.severity or rule.severity,
+        confidence=finding.confidence or rule.confidence,
+        finding=finding,
+        site=None if site is None else site.index,
+        fix=finding.fix,
+    )
+
+
+def _answers(
+    rule: Rule, facts: FileFacts, settings: Settings, crashes: list[Problem]
+) -> Iterator[tuple[PoolSite | None, Finding]]:
+    who = f"rule {rule.code} ({rule.name})"
+    if (check := rule.check) is not None:
+        for site in facts.sites:
+            if _kind_of_workers(site) in rule.workers:
+                findings = attempt(who, facts.path, partial(_listed, check, site, facts, settings), crashes)
+                yield from ((site, finding) for finding in findings or ())
+    if (check_file := rule.check_file) is not None:
+        findings = attempt(who, facts.path, partial(_listed, check_file, facts, settings), crashes)
+        yield from ((None, finding) for finding in findings or ())
+
+
+def _listed(check: Callable[..., Iterable[Finding]], *of: object) -> list[Finding]:
+    return list(check(*of))
+
+
+def _kind_of_workers(site: PoolSite) -> str:
+    """The word of Rule.workers that covers the site."""
+    return "third-party" if site.workers == "process" and not site.stdlib else site.workers
+
+
+def _with_edits(each: Reported, facts: FileFacts, crashes: list[Problem]) -> Reported:
+    """The finding with all edits of its fix, imports included; without a fix where it cannot be applied."""
+    fix = each.fix
+    if fix is None:
+        return each
+    added = imports.place(facts, fix.imports)
+    if isinstance(added, imports.Refusal):
+        notes = (*each.finding.notes, f"no fix: {added.message}")
+        return replace(each, finding=replace(each.finding, notes=notes), fix=None)
+    who = f"the fix of {each.code} ({each.name})"
+    patch = attempt(who, facts.path, lambda: edits.apply(facts.text, [added, fix.edits]), crashes)
+    return replace(each, fix=None) if patch is None or patch.deferred else replace(each, edits=patch.edits)
+
+
+class _Silencer:
+    """Applies the comments of one file, and remembers which of them did something."""
+
+    def __init__(self, comments: Comments, lines: Lines) -> None:
+        self.comments = comments
+        self._lines = lines
+        self._used: set[tuple[int, str]] = set()
+
+    def judge(self, each: Reported) -> Reported:
+        """The finding, suppressed where a comment that covers it names its rule."""
+        silent = False
+        for comment in self.comments.covering(*_lines_of(each.finding.where, self._lines)):
+            if any(_names(word, each.code, each.name) for word in comment.rules):
+                self._used.add((comment.start, each.code))
+                silent = True
+        return replace(each, suppressed=True) if silent else each
+
+    def did(self, comment: Suppression, code: str) -> bool:
+        """The comment has silenced a finding of the rule."""
+        return (comment.start, code) in self._used
+
+
+def _names(word: str, code: str, name: str) -> bool:
+    return word.upper() == code or word.lower() == name
+
+
+def _unsuperseded(found: Sequence[Reported], rules: Iterable[Rule], lines: Lines) -> list[Reported]:
+    """One line, one finding: without those that a finding on the same line, silenced or not, replaces."""
+    supersedes = {rule.code: rule.supersedes for rule in rules}
+    replaced: dict[int, set[str]] = defaultdict(set)
+    for each in found:
+        replaced[lines.line(each.finding.where.start)].update(supersedes[each.code])
+    return [each for each in found if each.code not in replaced[lines.line(each.finding.where.start)]]
+
+
+def _unused(rules: Iterable[Rule], silencer: _Silencer, decisions: Iterable[Decision | None]) -> Iterator[Reported]:
+    """Comments that do nothing. noqa comments are left to the tools that know all of their codes."""
+    from poolaudit import catalog
+
+    rule = catalog.find(UNUSED)
+    asked = {rule.code for rule in rules if rule.check or rule.check_file}
+    for comment in silencer.comments.suppressions:
+        for message in _idle(comment, asked, silencer):
+            yield _reported(rule, Finding(Span(comment.start, comment.end), message))
+    answers = {traced.evidence.where for decision in decisions if decision is not None for traced in decision.trace}
+    for assumption in silencer.comments.assumptions:
+        where = Span(assumption.start, assumption.end)
+        if where not in answers:
+            yield _reported(rule, Finding(where, _useless(assumption)))
+
+
+def _idle(comment: Suppression, asked: set[str], silencer: _Silencer) -> Iterator[str]:
+    """What is wrong with a suppression: it names no rule, or a rule that was asked and found nothing here."""
+    from poolaudit import catalog
+
+    if comment.kind == "noqa":
+        return
+    if not comment.rules:
+        yield f"`{comment.kind}` names no rule: write `{comment.kind}[PA502] reason`"
+    for word in comment.rules:
+        rule = next((rule for rule in catalog.rules() if _names(word, rule.code, rule.name)), None)
+        if rule is None:
+            yield f"`{comment.kind}[{word}]`: {catalog.UnknownRuleError(word)}"
+        elif rule.code in asked and not silencer.did(comment, rule.code):
+            yield f"`{comment.kind}[{word}]` suppresses nothing"
+
+
+def _useless(assumption: Assumption) -> str:
+    from poolaudit.decision import ASSUMPTIONS
+
+    if assumption.word in ASSUMPTIONS:
+        return f"`assume[{assumption.word}]` answers no question that is asked of a pool here"
+    close = difflib.get_close_matches(assumption.word, ASSUMPTIONS, 1)
+    return f"`assume[{assumption.word}]`: unknown word" + (f" (did you mean {close[0]}?)" if close else "")
