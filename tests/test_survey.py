@@ -42,7 +42,7 @@ CONSTRUCTIONS = {
     "from concurrent import futures\np = futures.ProcessPoolExecutor()": "concurrent.futures.ProcessPoolExecutor",
     "from concurrent.futures import ProcessPoolExecutor as PPE\np = PPE()": "concurrent.futures.ProcessPoolExecutor",
     "from concurrent.futures.process import ProcessPoolExecutor\np = ProcessPoolExecutor()": (
-        "concurrent.futures.process.ProcessPoolExecutor"
+        "concurrent.futures.ProcessPoolExecutor"
     ),
     "import multiprocessing\np = getattr(multiprocessing, 'Pool')()": "multiprocessing.Pool",
     "import multiprocessing\nmake = multiprocessing.Pool\np = make()": "multiprocessing.Pool",
@@ -147,6 +147,23 @@ def test_subclass_is_found_and_kept_apart() -> None:
     )
     assert site.api == "multiprocessing.pool.Pool"
     assert not site.stdlib
+
+
+def test_partial_of_a_pool_class_keeps_what_it_binds() -> None:
+    site = only_site(
+        """
+        from functools import partial
+        from multiprocessing import Pool
+        def start(x): ...
+        make = partial(Pool, 2, initializer=start)
+        p = make(initargs=(1,))
+        """
+    )
+    assert [argument.keyword for argument in site.arguments] == [None, "initializer", "initargs"]
+    assert site.worker_count is not None
+    assert site.worker_count.const == 2
+    assert site.initializer is not None
+    assert site.initializer.kind == "function"
 
 
 # -- bindings and lifetimes
@@ -597,6 +614,22 @@ def test_local_alias_of_a_bound_method_is_an_operation() -> None:
     site = only_site("from multiprocessing import Pool\np = Pool()\nrun = p.map\nrun(len, [])\n")
     assert [operation.method for operation in site.operations] == ["map"]
     assert site.complete
+
+
+def test_partial_of_a_bound_method_keeps_its_task() -> None:
+    operation = only_operation(
+        """
+        from functools import partial
+        from multiprocessing import Pool
+        def work(x): ...
+        run = partial(Pool().map, work)
+        run([1, 2])
+        """
+    )
+    assert operation.task is not None
+    assert operation.task.kind == "function"
+    assert operation.iterable is not None
+    assert operation.iterable.length == 2
 
 
 def test_private_attribute_is_a_use() -> None:

@@ -34,16 +34,11 @@ _TABLE = (
     _stdlib("multiprocessing.Pool", "multiprocessing", "pool"),
     _stdlib("multiprocessing.pool.Pool", "multiprocessing", "pool"),
     _stdlib("concurrent.futures.ProcessPoolExecutor", "concurrent.futures", "executor"),
-    _stdlib("concurrent.futures.process.ProcessPoolExecutor", "concurrent.futures", "executor"),
     Api("multiprocessing.Manager().Pool", "multiprocessing.managers", "pool", "process", "pickle"),
     Api("concurrent.futures.InterpreterPoolExecutor", "concurrent.futures", "executor", "interpreter", "pickle", stdlib=True),
-    Api(
-        "concurrent.futures.interpreter.InterpreterPoolExecutor", "concurrent.futures", "executor", "interpreter", "pickle", True
-    ),
     _threads("multiprocessing.dummy.Pool", "multiprocessing.dummy", "pool", stdlib=True),
     _threads("multiprocessing.pool.ThreadPool", "multiprocessing", "pool", stdlib=True),
     _threads("concurrent.futures.ThreadPoolExecutor", "concurrent.futures", "executor", stdlib=True),
-    _threads("concurrent.futures.thread.ThreadPoolExecutor", "concurrent.futures", "executor", stdlib=True),
     _threads("gevent.pool.Pool", "gevent", "pool"),
     _threads("gevent.threadpool.ThreadPool", "gevent", "pool"),
     _threads("gevent.threadpool.ThreadPoolExecutor", "gevent", "executor"),
@@ -102,12 +97,13 @@ LEAF_NAMES: frozenset[str] = frozenset(
 """A file in which none of these occurs as a name, attribute or import cannot make or configure a process pool."""
 
 _SAME = {
+    "concurrent.futures.process.ProcessPoolExecutor": "concurrent.futures.ProcessPoolExecutor",
+    "concurrent.futures.thread.ThreadPoolExecutor": "concurrent.futures.ThreadPoolExecutor",
+    "concurrent.futures.interpreter.InterpreterPoolExecutor": "concurrent.futures.InterpreterPoolExecutor",
     "multiprocessing.context.TimeoutError": "multiprocessing.TimeoutError",
     "multiprocessing.pool.TimeoutError": "multiprocessing.TimeoutError",
     "concurrent.futures._base.TimeoutError": "concurrent.futures.TimeoutError",
     "concurrent.futures._base.CancelledError": "concurrent.futures.CancelledError",
-    "concurrent.futures.process.BrokenProcessPool": "concurrent.futures.process.BrokenProcessPool",
-    "concurrent.futures.BrokenExecutor": "concurrent.futures.BrokenExecutor",
     "concurrent.futures._base.as_completed": "concurrent.futures.as_completed",
     "concurrent.futures._base.wait": "concurrent.futures.wait",
     "asyncio.tasks.gather": "asyncio.gather",

@@ -146,7 +146,8 @@ class _Assembly:
         frame = self.trace.frame(call)
         function = self.trace.functions[frame.scope]
         point = self.describer.point(call)
-        arguments = self.describer.arguments(call)
+        described = tuple(self._construction(call))
+        arguments = tuple(argument for argument, _ in described)
         subclassed = call in self.solution.subclass_sites
         operations = tuple(
             self._operation(number) for number in sorted(self._by_site.get(call, ())) if not self._is_end(number, call)
@@ -186,7 +187,7 @@ class _Assembly:
             guarded=frame.under_guard and module_level,
             at_import=self._at_import(frame, point),
             loop=innermost_loop(point),
-            initializer=self._initializer(api, call, arguments),
+            initializer=self._initializer(api, described),
             start_method=self._site_method(call),
             conditional=self._conditional(call),
         )
@@ -219,17 +220,25 @@ class _Assembly:
             return cast(Literal["fork"], next(iter(methods)))
         return "unknown"
 
-    def _initializer(self, api: Api, call: int, arguments: tuple[Argument, ...]) -> Task | None:
-        node = self.trace.nodes[call]
-        assert isinstance(node, ir.Call)
+    def _construction(self, call: int) -> Iterator[tuple[Argument, int]]:
+        """The arguments of a construction with their nodes, what a partial binds first."""
+        made = self.solution.partials.get(call)
+        for number, skipped in ((made, 1), (call, 0)):
+            if number is not None:
+                node = self.trace.nodes[number]
+                assert isinstance(node, ir.Call)
+                pairs = zip(self.describer.arguments(number), (a.value for a in node.arguments), strict=True)
+                yield from list(pairs)[skipped:]
+
+    def _initializer(self, api: Api, arguments: tuple[tuple[Argument, int], ...]) -> Task | None:
+        plain = [pair for pair in arguments if pair[0].keyword is None and not pair[0].star]
         position = 1 if api.kind == "pool" else 2
-        plain = [index for index, a in enumerate(arguments) if a.keyword is None and not a.star]
-        index = next((i for i, a in enumerate(arguments) if a.keyword == "initializer"), None)
-        if index is None and len(plain) > position and not any(a.star for a in arguments):
-            index = plain[position]
-        if index is None or (arguments[index].value.kind == "const"):
+        found = next((pair for pair in arguments if pair[0].keyword == "initializer"), None)
+        if found is None and len(plain) > position and not any(argument.star for argument, _ in arguments):
+            found = plain[position]
+        if found is None or found[0].value.kind == "const":
             return None
-        return self.tasks.task(node.arguments[index].value)
+        return self.tasks.task(found[1])
 
     def _conditional(self, call: int) -> bool:
         """Some expression that may be this pool may be something else as well."""
@@ -392,8 +401,7 @@ class _Assembly:
         return found
 
     def _build_operation(self, number: int) -> Operation:
-        node = self.trace.nodes[number]
-        assert isinstance(node, ir.Call)
+        node = self._whole_call(number)
         sites = self.solution.operations[number]
         method = next(iter(sites.values()))
         point = self.describer.point(number)
@@ -403,15 +411,14 @@ class _Assembly:
         indexes = tuple(sorted(self.describer.site_index[site] for site in sites))
         apis = [APIS[api] for site in sites for api in self.solution.site_apis[site]]
         stdlib = all(api.stdlib and api.workers == "process" for api in apis) and not sites.keys() & self.solution.subclass_sites
-        arguments, argument_list = self._arguments(number, node)
         task_node = self._task_node(node, in_loop)
         return Operation(
             method=method,
             point=point,
             receiver=self.describer.span(receiver),
             method_span=self._method_span(node),
-            arguments=arguments,
-            argument_list=argument_list,
+            arguments=tuple(argument for argument, _ in self._construction(number)),
+            argument_list=self.places.argument_list(number),
             task=None if task_node is None or method in _NO_TASK else self.tasks.task(task_node),
             callbacks=tuple(self._callbacks(number, node)),
             iterable=self._iterable(node, method),
@@ -424,8 +431,12 @@ class _Assembly:
             loop=innermost_loop(point),
         )
 
-    def _arguments(self, number: int, node: ir.Call) -> tuple[tuple[Argument, ...], Span]:
-        return self.describer.arguments(number), self.places.argument_list(number)
+    def _whole_call(self, number: int) -> ir.Call:
+        """The call with what a partial binds first."""
+        node = self.trace.nodes[number]
+        assert isinstance(node, ir.Call)
+        made = self.trace.nodes[self.solution.partials[number]] if number in self.solution.partials else None
+        return ir.Call(node.callee, (*made.arguments[1:], *node.arguments)) if isinstance(made, ir.Call) else node
 
     def _receiver(self, number: int, node: ir.Call, in_loop: bool) -> int:
         if in_loop:

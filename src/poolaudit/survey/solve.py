@@ -78,6 +78,8 @@ class Solution:
         self.site_contexts: dict[int, set[str]] = {}
         """Call node to the start methods of its contexts."""
         self.subclass_sites: set[int] = set()
+        self.partials: dict[int, int] = {}
+        """Call node of a partial object to the call that made it."""
         self.operations: dict[int, dict[int, str]] = {}
         """Call node to {site: method}."""
         self.callers: dict[int, set[int]] = {}
@@ -760,6 +762,7 @@ class Solution:
         if wrapped is None:
             return
         arguments = (*(a for a in made.arguments if a.value != wrapped), *node.arguments)
+        self.partials[number] = value.call
 
         def called(inner: Object) -> None:
             if isinstance(inner, FunctionObject):
