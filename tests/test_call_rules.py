@@ -35,6 +35,13 @@ def announce():
     print("ready")
 
 
+def adder(amount):
+    def plus(value):
+        return value + amount
+
+    return plus if amount else lambda value: value
+
+
 def half_of_sum(first, second):
     return half(add(first, second))
 
@@ -106,6 +113,13 @@ def test_called_not_passed_says_where_nobody_asks() -> None:
     assert finding.message == "`announce` is called here, in the parent, and the worker is asked to call its result"
     assert finding.notes == ("nobody asks for the result: the TypeError never shows",)
     assert [related.message for related in finding.related] == ["returns None"]
+
+
+@pytest.mark.parametrize(
+    "line", ["executor.submit(adder(2), 3).result()", "pool.map(adder(xs), xs)", "executor.submit(xs(half)).result()"]
+)
+def test_a_function_that_makes_functions_is_called(line: str) -> None:
+    assert findings(called_not_passed.RULE, line)[1] == []
 
 
 @pytest.mark.parametrize(
