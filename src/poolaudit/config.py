@@ -6,7 +6,6 @@ Must never know which rules exist (selectors are strings here; the catalog resol
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import sys
@@ -258,6 +257,8 @@ def _error(file: Path, message: str, line: int = 0) -> ConfigError:
 
 
 def _guess(word: str, known: Iterable[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(word, known, 1)
     return f" (did you mean `{close[0]}`?)" if close else ""
 

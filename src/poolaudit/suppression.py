@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import re
-import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -98,6 +97,8 @@ def comments(text: str) -> Comments:
     """Reads real comments: text inside a string is none. Where the text cannot be tokenized, every line is searched instead."""
     if not _SIGN.search(text):
         return Comments()
+    import tokenize
+
     try:
         found, statements = _tokenized(text)
     except (tokenize.TokenError, SyntaxError, RecursionError):
@@ -120,6 +121,8 @@ class _Comment:
 
 
 def _tokenized(text: str) -> tuple[list[_Comment], list[tuple[int, int]]]:
+    import tokenize
+
     starts = Lines(text).starts
     # the pure-Python tokenizer does not know a lone CR; one newline for another keeps lines and columns
     tokens = tokenize.generate_tokens(io.StringIO(NEWLINE.sub("\n", text)).readline)
