@@ -8,6 +8,7 @@ An answer is 'no' only where every use of the pool is known; an unseen use makes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from poolaudit.facts import (
@@ -172,27 +173,34 @@ def children(subject: Subject) -> Evidence:
 
 def kill(subject: Subject) -> Evidence:
     """Running work is killed on purpose: by terminate(), by the exit after a timeout, by terminate_workers()."""
+    terminated = _terminated(subject)
+    if terminated is not None and terminated.answer == "yes":
+        return terminated
     return (
-        _terminated(subject)
-        or _left_by_timeout(subject)
+        _left_by_timeout(subject)
         or _workers_killed(subject)
+        or terminated
         or _absent(subject, "no running task is killed on purpose")
     )
 
 
 def _terminated(subject: Subject) -> Evidence | None:
     site = subject.site
+    unclear: Evidence | None = None
     for end in site.ends:
         if end.how != "terminate" or _joined_before(end, site.ends):
             continue
         if _in_signal_handler(end, subject.file):
             return Evidence("yes", "terminate() runs in a signal handler", end.point.span)
         for operation in site.operations:
-            if _killed_by(operation, end):
-                line = subject.file.text.count("\n", 0, operation.point.span.start) + 1
-                what = f"terminate() kills what `{operation.method}` of line {line} still runs"
-                return Evidence("yes", what, end.point.span)
-    return None
+            killed = _killed_by(operation, end)
+            line = subject.file.text.count("\n", 0, operation.point.span.start) + 1
+            if killed == "yes":
+                return Evidence("yes", f"terminate() kills what `{operation.method}` of line {line} still runs", end.point.span)
+            if killed == "unknown":
+                because = f"whether `{operation.method}` of line {line} still runs at terminate() is not seen"
+                unclear = unclear or Evidence("unknown", because, end.point.span)
+    return unclear
 
 
 def _joined_before(end: End, ends: tuple[End, ...]) -> bool:
@@ -206,13 +214,14 @@ def _in_signal_handler(end: End, file: FileFacts) -> bool:
     return any(function.id == end.point.scope for function in file.reachable(*handlers))
 
 
-def _killed_by(operation: Operation, end: End) -> bool:
+def _killed_by(operation: Operation, end: End) -> Answer:
     """The operation's tasks can still be running when terminate() is called there."""
     lasting = operation.method in ASYNC | LAZY
     if end.handler:
-        return (lasting or _on_interrupt(end)) and _guarded_by(operation, end)
-    # a finally that only repeats what the end of a `with` does anyway is no purpose
-    return lasting and not end.in_finally and not _finished(operation, end.point)
+        return "yes" if (lasting or _on_interrupt(end)) and _guarded_by(operation, end) else "no"
+    if not lasting or end.in_finally:
+        return "no"  # a finally that only repeats what the end of a `with` does anyway is no purpose
+    return _outstanding(operation, end.point)
 
 
 def _on_interrupt(end: End) -> bool:
@@ -232,21 +241,24 @@ def _guarded_by(operation: Operation, end: End) -> bool:
     return any(step.block.id in tries and step.arm == "body" for point in points for step in point.path)
 
 
-def _finished(operation: Operation, when: Point) -> bool:
-    """Every result has been waited for at that point, as far as can be seen; of another function it is taken to be so."""
+def _outstanding(operation: Operation, when: Point) -> Answer:
+    """Some result has not been waited for at that point. What another function waits for is taken to be there."""
     handle = operation.handle
-    if handle.kind == "value" or handle.chained == "get":
-        return True
     waits = [use for use in handle.uses if use.how in WAITS and not _real_timeout(use) and not _left_early(use)]
-    if any(before(use.point, when) for use in waits):
-        return True
-    polled = any(use.how == "ready" for use in handle.uses)
-    return not polled and any(use.point.scope != when.scope for use in waits)
+    if handle.kind == "value" or handle.chained == "get" or any(before(use.point, when) for use in waits):
+        return "no"
+    if any(use.how == "ready" or (use.how == "next" and _real_timeout(use)) for use in handle.uses):
+        return "yes"  # it is polled
+    if any(use.point.scope != when.scope for use in waits):
+        return "no"
+    if not handle.complete or any(use.how == "next" for use in handle.uses):
+        return "unknown"
+    return "yes"
 
 
 def _left_early(use: Use) -> bool:
-    """A loop over results that break, return or raise may end."""
-    return use.how == "iterate" and any(step.block.leaves for step in use.point.path[-1:] if step.block.kind in ("for", "while"))
+    """A loop over results that a break ends."""
+    return use.how == "iterate" and any("break" in step.block.leaves for step in use.point.path[-1:])
 
 
 def _left_by_timeout(subject: Subject) -> Evidence | None:
@@ -411,12 +423,21 @@ def cancel(subject: Subject) -> Evidence:
         for argument in end.arguments:
             if argument.keyword == "cancel_futures" and argument.value.const is not False:
                 return Evidence("yes", "`cancel_futures` drops what has not started", end.point.span)
-    if site.kind == "pool":
-        for operation in site.operations:
-            for value in _values(operation.arguments):
-                if value.api == "multiprocessing.Manager().Event":
-                    return Evidence("yes", f"`{value.text}` goes with each task to stop it", value.span)
+    skips = site.kind == "pool" and any(
+        _skips_when_set(function, subject.file.text) for function in worker_code(site, subject.file)
+    )
+    for operation in site.operations:
+        for value in _values(operation.arguments):
+            if skips and value.api == "multiprocessing.Manager().Event":
+                return Evidence("yes", f"a task that starts after `{value.text}` is set does nothing", value.span)
     return _absent(subject, "no single task is cancelled")
+
+
+def _skips_when_set(function: Function, text: str) -> bool:
+    """A statement of the body itself returns when an event is set: what waited is cancelled. One in a loop stops running work."""
+    start = text.rfind("\n", 0, function.body.start) + 1
+    indent = " " * (function.body.start - start)
+    return re.search(rf"^{indent}if [^\n]*\.is_set\(\):\s+return\b", text[start : function.body.end], re.MULTILINE) is not None
 
 
 def futures(subject: Subject) -> Evidence:
