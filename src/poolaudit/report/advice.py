@@ -171,11 +171,11 @@ def _trace(each: Advised, paint: Paint, width: int, verbose: bool) -> Iterator[s
         row = f"  {question:{column}}  {paint(f'{answer:7}', *_ANSWERS[answer])}"
         because = harmless(_because(each, traced))
         if column + 13 + width_of(because) <= width:
-            yield f"{row}  {because}".rstrip()
+            yield f"{row}  {paint(because, 'dim')}".rstrip()
         else:
             yield row.rstrip()
             if answer != "no" or traced.evidence.where is not None or verbose:
-                yield from wrapped(because, width, "      ", "      ")
+                yield from (f"      {paint(line.strip(), 'dim')}" for line in wrapped(because, width, "      ", "      "))
 
 
 _ANSWERS: dict[Answer, tuple[str, ...]] = {"yes": ("yellow",), "unknown": ("cyan",), "no": ("dim",)}
