@@ -68,7 +68,9 @@ def record(fixture: Fixture, seen: Mapping[Cell, Outcomes]) -> None:
         kept = {
             cell: outcomes for cell, outcomes in cells.items() if cell.program in programs and cell.version in fixture.versions
         }
-        fixture.transcript.write_text(render(kept), "utf-8")
+        new = fixture.transcript.with_name(f".{fixture.transcript.name}")
+        new.write_text(render(kept), "utf-8")
+        new.replace(fixture.transcript)  # whoever reads meanwhile sees the old one or the new one
 
 
 @contextmanager
