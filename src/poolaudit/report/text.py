@@ -56,7 +56,7 @@ def render(report: Report, *, color: bool = False, width: int = WIDTH, quiet: bo
     blocks.extend(_problem(problem, paint) for problem in totals.problems)
     if not quiet:
         blocks.append("\n".join(_summary(report, totals, paint)))
-        if hints := list(_hints(report, totals, verbose, paint)):
+        if hints := list(_hints(report, totals, verbose, paint, width)):
             blocks.append("\n".join(hints))
     return "".join(f"{block}\n\n" for block in blocks)[:-1]
 
@@ -201,12 +201,13 @@ def _unread(problems: tuple[Problem, ...]) -> str:
     return f"{_count(len(problems), 'problem')}: this report is not complete"
 
 
-def _hints(report: Report, totals: Summary, verbose: bool, paint: Paint) -> Iterator[str]:
+def _hints(report: Report, totals: Summary, verbose: bool, paint: Paint, width: int) -> Iterator[str]:
     """The commands that help next, and with `verbose` what else can be told of the run."""
     commands = list(_commands(report))
-    longest = max((len(command) for command, _ in commands), default=0)
+    column = max((len(command) for command, _ in commands), default=0)
     for number, (command, why) in enumerate(commands):
-        yield f"{'next:' if number == 0 else '     '} {paint(f'{command:{longest}}', 'green')}   {why}"
+        said = f"   {why}" if column + len(why) + 9 <= width else ""
+        yield f"{'next:' if number == 0 else '     '} {paint(f'{command:{column}}' if said else command, 'green')}{said}"
     if verbose:
         yield f"{report.candidates} of {_count(report.files_scanned, 'file')} could hold a pool; {report.seconds:.2f} s"
         if totals.suppressed:
