@@ -58,6 +58,9 @@ DEADLY = frozenset({"os._exit", "os.abort"})
 DEADLY_SIGNALS = frozenset({"os.kill", "signal.raise_signal"})
 BROKEN = ("BrokenProcessPool", "BrokenExecutor")
 
+AT_HAND = frozenset(f"builtins.{name}" for name in ("range", "list", "tuple", "sorted", "set", "dict"))
+"""Calls whose result is finite and made, or costs nothing to make."""
+
 WAITS = frozenset({"get", "wait", "consume", "iterate"})
 
 FAR_AWAY = 9999
@@ -156,6 +159,10 @@ def asyncio(subject: Subject) -> Evidence:
                 for call in function.library_calls:
                     if call.api.endswith(".call_soon_threadsafe"):
                         return Evidence("yes", f"the {name} hands the result to an event loop", call.point.span)
+    by_thread = {call.point.span for call in subject.file.library_calls if call.api.endswith((".run_in_executor", ".to_thread"))}
+    for use in site.uses:
+        if use.how == "pass" and use.point.span in by_thread:
+            return Evidence("yes", f"a thread calls its `{use.name}` so that a coroutine can wait", use.point.span)
     return _absent(subject, "no coroutine waits for it")
 
 
@@ -399,7 +406,7 @@ def lazy_input(subject: Subject) -> Evidence:
         maker = subject.file.functions.get(source.function) if source.function is not None else None
         if source.kind == "call" and maker is not None and maker.is_generator:
             return Evidence("yes", f"`{source.text}` makes its items while `{operation.method}` takes them", source.span)
-        if source.kind in ("generator", "parameter", "unknown", "call"):
+        if source.kind in ("generator", "parameter", "unknown", "call") and source.api not in AT_HAND:
             unclear = unclear or Evidence("unknown", f"how much `{source.text}` yields is not seen", source.span)
     return unclear or _absent(subject, "every input is at hand")
 
