@@ -219,6 +219,13 @@ def test_reports_are_written_to_files_too(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "out.txt").read_text("utf-8").count("\n") == 2
 
 
+def test_a_report_that_cannot_be_written_is_status_2(run: Run) -> None:
+    result = run("scan", "--output", "json=missing/out.json", report=FOUND)
+    assert result.exit_code == 2
+    assert "missing/out.json" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_quiet_has_no_summary_and_verbose_has_the_hook(run: Run) -> None:
     assert "findings" not in run("scan", "-q", report=FOUND).stdout
     assert run("scan", "-q", report=CLEAN).stdout == ""

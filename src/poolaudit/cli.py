@@ -335,8 +335,11 @@ class _Scan:
 
     def _write_outputs(self, report: Report) -> None:
         for form, path in self.options["outputs"]:
-            with click.open_file(path, "w", encoding="utf-8", atomic=path != "-") as stream:
-                stream.write(_formatted(form, report))
+            try:
+                with click.open_file(path, "w", encoding="utf-8", atomic=path != "-") as stream:
+                    stream.write(_formatted(form, report))
+            except OSError as error:
+                raise click.FileError(path, error.strerror) from error
 
 
 def _formatted(form: str, report: Report) -> str:
