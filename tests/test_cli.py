@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -324,11 +325,11 @@ def test_explain_by_code_name_and_prefix(run: Run) -> None:
     by_code, by_name = run("explain", "pa501").stdout, run("explain", "discarded-result").stdout
     assert by_code == by_name
     assert by_code.startswith("PA501 discarded-result: ")
-    assert run("explain", "PA00").stdout.count("To keep a line as it is") == sum(rule.code.startswith("PA00") for rule in rules())
+    assert run("explain", "PA00").stdout.count("To silence it") == sum(rule.code.startswith("PA00") for rule in rules())
 
 
 def test_explain_everything(run: Run) -> None:
-    assert run("explain", "--all").stdout.count("To keep a line as it is") == len(rules())
+    assert len(re.findall(r"^PA\d{3} [a-z0-9-]+: ", run("explain", "--all").stdout, re.MULTILINE)) == len(rules())
     assert [rule["code"] for rule in json.loads(run("explain", "--all", "--output-format", "json").stdout)] == [
         rule.code for rule in rules()
     ]
