@@ -89,7 +89,7 @@ def test_text_keeps_to_the_width_outside_programs(width: int) -> None:
 def test_how_to_silence_it() -> None:
     line = "To keep a line as it is: # poolaudit: ignore[discarded-result] the reason"
     assert explain.text(find("PA501")).splitlines()[-1] == line
-    file = 'To silence it for a file: [tool.poolaudit.per-file-ignores] "path/*.py" = ["PA001"]'
+    file = 'To silence it for a file: per-file-ignores = {"path/*.py" = ["PA001"]}'
     assert explain.text(find("PA001")).splitlines()[-1] == file
 
 

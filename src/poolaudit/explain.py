@@ -192,7 +192,7 @@ def _markdown(shown: Page) -> Iterator[str]:
 def _silence(rule: Rule) -> tuple[str, str]:
     """How to say that it is fine here: a comment, or the configuration where no line of code is the subject."""
     if rule.check is None and rule.check_file is None:
-        return "To silence it for a file", f'[tool.poolaudit.per-file-ignores] "path/*.py" = ["{rule.code}"]'
+        return "To silence it for a file", f'per-file-ignores = {{"path/*.py" = ["{rule.code}"]}}'
     return "To keep a line as it is", f"# poolaudit: ignore[{rule.name}] the reason"
 
 
