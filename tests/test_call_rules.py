@@ -87,6 +87,10 @@ def fixed(rule: Rule, line: str) -> tuple[str, str]:
         ("executor.submit(numbers(3)).result()", "executor.submit(numbers, 3).result()"),
         ("executor.submit(add(x for x in xs)).result()", None),
         ("executor.submit(half(3), 4).result()", None),
+        ("executor.submit((half)((3))).result()", "executor.submit(half, 3).result()"),
+        ('executor.submit(half("é")).result()', 'executor.submit(half, "é").result()'),
+        ("executor.submit(half((yes := 3))).result()", None),
+        ("executor.submit(half(sum(x for x in xs))).result()", "executor.submit(half, sum(x for x in xs)).result()"),
         ("pool.apply_async(announce()).get()", "pool.apply_async(announce).get()"),
         ("pool.apply_async(half(3)).get()", "pool.apply_async(half, (3,)).get()"),
         (
@@ -106,6 +110,14 @@ def test_called_not_passed(line: str, after: str | None) -> None:
         assert [finding.fix for finding in findings(called_not_passed.RULE, line)[1]] == [None]
     else:
         assert fixed(called_not_passed.RULE, line) == (after, "safe")
+
+
+def test_called_not_passed_over_several_lines() -> None:
+    _, (finding,) = findings(
+        called_not_passed.RULE, "executor.submit(\n        add(\n            1,\n            second=2,\n        ),\n    )"
+    )
+    assert finding.fix is not None
+    assert [edit.replacement for edit in finding.fix.edits] == ["add, 1, second=2"]
 
 
 def test_called_not_passed_says_where_nobody_asks() -> None:

@@ -21,6 +21,7 @@ import re
 from collections.abc import Iterator
 
 from poolaudit.edits import Caveat, Edit, Fix, insert
+from poolaudit.expressions import parse
 from poolaudit.facts import Argument, FileFacts, Parameters, PoolSite, Task, Value
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
@@ -115,7 +116,7 @@ def _comma(value: Value, parameters: Parameters | None, *, unsafe: bool = False)
 
 
 def _as_keywords(argument: Argument, parameters: Parameters | None) -> Fix | None:
-    display = ast.parse(argument.value.text, mode="eval").body if argument.value.literal and parameters else None
+    display = parse(argument.value.text) if argument.value.literal and parameters else None
     if not isinstance(display, ast.Dict) or parameters is None:
         return None
     names = {*parameters.names, *parameters.keyword_only}
