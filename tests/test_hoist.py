@@ -5,6 +5,7 @@ Knows small programs with one process pool. Must never know a rule.
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from poolaudit import edits, imports
 from poolaudit.edits import Edit, Fix
 from poolaudit.facts import FileFacts, Function, Operation
+from poolaudit.freestanding import free_names, outer_names, parsed
 from poolaudit.hoist import Refused, hoist
 from poolaudit.survey import survey_file
 
@@ -494,3 +496,16 @@ def test_partial_is_spelled_as_the_file_can() -> None:
     assert "map(functools.partial(run_task, k=k)" in moved("partial = 1\n" + text)
     with pytest.raises(Refused, match=r"functools.partial cannot be imported"):
         fixes("functools = partial = 1\n" + text)
+
+
+def test_free_names_are_those_of_the_body() -> None:
+    node = parsed(
+        "def f(a: X, b=c) -> Z:\n"
+        "    z: list[a] = [i for i in h if (w := i)]\n"
+        "    class K:\n"
+        "        v = q\n"
+        "    return lambda d=e: (a, b, d, r, f, len)\n"
+    )
+    assert isinstance(node, ast.FunctionDef)
+    assert [name for name in free_names(node) if name != "list"] == ["h", "q", "e", "r", "f", "len"]
+    assert outer_names(node) == {"X", "c", "Z"}

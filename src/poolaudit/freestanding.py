@@ -36,7 +36,8 @@ def parsed(source: str) -> ast.stmt:
 def free_names(node: ast.FunctionDef | ast.Lambda) -> list[str]:
     """The names that the body takes from around the function, in order of appearance."""
     table = symtable.symtable(ast.unparse(_bare(node)), "<function>", "exec")
-    outside = _globals_of(table.get_children()[0])
+    (scope,) = (child for child in table.get_children() if isinstance(child, symtable.Function))
+    outside = _globals_of(scope)
     names = [each for each in ast.walk(node) if isinstance(each, ast.Name)]
     seen = [each.id for each in sorted(names, key=lambda each: (each.lineno, each.col_offset))]
     return [*dict.fromkeys(name for name in seen if name in outside), *sorted(outside - set(seen))]
