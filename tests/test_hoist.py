@@ -417,6 +417,24 @@ def test_runs_in_a_worker(case: Case, tmp_path: Path) -> None:
     assert (done.stdout.strip(), done.stderr) == (case.prints, "")
 
 
+@pytest.mark.parametrize(
+    ("task", "names"),
+    [
+        ("lambda n: seen.append(n)", ["captured-value"]),
+        ("lambda n: SEEN.append(n)", ["changes-global"]),
+        ("lambda n: note(n)", ["changes-global"]),
+        ("kept", ["changes-global"]),
+        ("lambda n: n in SEEN or pair", []),
+    ],
+)
+def test_changes_that_a_worker_keeps_are_told(task: str, names: list[str]) -> None:
+    head = f"{HEAD}SEEN = []\nkept = lambda n: note(n)\n\ndef note(n):\n    SEEN.append(n)\n\n"
+    run = "def run():\n    seen, pair = [], (1, 2)\n    with mp.Pool(2) as pool:\n"
+    text = f"{head}{run}        pool.map({task}, [1])\n"
+    (fix,) = fixes(text)
+    assert ([caveat.name for caveat in fix.caveats], fix.applicability) == (names, "unsafe" if names else "safe")
+
+
 def test_carriage_returns_stay() -> None:
     text = program(CASES[4].before).replace("\n", "\r\n")
     after = moved(text)
@@ -464,7 +482,7 @@ def refused(before: str, task: str) -> str:
         ("def f(row):\n    return row + step\nstep = 2", "f", "`step` is bound again after it"),
         ("step = 1\ndef f(row):\n    return row + step\nstep = 2", "f", "`step` is bound again after it"),
         ("step = 1\ndef f(row):\n    nonlocal step\n    step += 1", "f", "its text does not stand alone"),
-        ("if rows:\n    def f(row):\n        return row", "f", "it is defined under a condition"),
+        ("if rows:\n    def f(row):\n        return row", "f", "it stands in a block of the function around it"),
         ("@wrappers.wraps\ndef f(row):\n    return row", "f", "it is decorated or generic"),
         ("def f(row):\n    yield row", "f", "it is a coroutine or a generator"),
         ("def f(row, seen=[]):\n    return row", "f", "its defaults or annotations are made where it stands"),

@@ -7,17 +7,18 @@ BaseException.__init__. Must never know a rule. What is not plain counts as fine
 from __future__ import annotations
 
 import builtins
+import re
 
-from poolaudit.facts import ClassFact, FileFacts, Function
+from poolaudit.facts import Argument, ClassFact, FileFacts, Function
 
-_SPECIAL = (OSError, UnicodeError, SyntaxError, SystemExit, StopIteration, StopAsyncIteration)
+_SPECIAL = (UnicodeError, SyntaxError, SystemExit, StopIteration, StopAsyncIteration)
 """Builtin exceptions that decide otherwise about `args`, or are pickled otherwise."""
 
 
-def rebuilding_fails(file: FileFacts, owner: ClassFact) -> bool:
-    """Calling the class with the `args` of its objects is certainly a TypeError."""
+def rebuilding_fails(file: FileFacts, owner: ClassFact, given: tuple[Argument, ...]) -> bool:
+    """Calling the class with the `args` of an object that was made with the arguments `given` is certainly a TypeError."""
     maker = _maker(file, owner)
-    kept = _kept(file, maker) if maker and not owner.custom_pickle else None
+    kept = _kept(file, maker, given) if maker and not owner.custom_pickle else None
     if maker is None or kept is None:
         return False
     init = own_init(file, maker)
@@ -34,7 +35,7 @@ def own_init(file: FileFacts, owner: ClassFact) -> Function | None:
 
 def _maker(file: FileFacts, owner: ClassFact) -> ClassFact | None:
     """The class whose __init__ makes objects of `owner`: itself, or its only base here. None: a builtin's, or not plain."""
-    if "__new__" in owner.methods or any(name == "args" for name, _ in owner.attributes):
+    if _is_special(file, owner):
         return None
     if "__init__" in owner.methods:
         return owner
@@ -42,17 +43,21 @@ def _maker(file: FileFacts, owner: ClassFact) -> ClassFact | None:
     return _maker(file, base) if base else None
 
 
-def _kept(file: FileFacts, maker: ClassFact) -> int | None:
-    """How many arguments reach BaseException.__init__. None: as many as the object was made with, or not plain."""
-    if maker.super_init is None or maker.super_init_unclear or len(maker.bases) != 1:
+def _kept(file: FileFacts, maker: ClassFact, given: tuple[Argument, ...]) -> int | None:
+    """How many arguments `args` holds: those that reach BaseException.__init__, else the positional ones of the object itself."""
+    if maker.super_init_unclear or len(maker.bases) != 1:
         return None
     base = _base(file, maker)
-    if base is not None and _inits(file, base):
+    if maker.super_init is not None and base is not None and _inits(file, base):
         above = _maker(file, base)
-        return _kept(file, above) if above else None
-    if not _is_plain(file, maker) or any(argument.star or argument.keyword for argument in maker.super_init):
+        return _kept(file, above, maker.super_init) if above and above.super_init is not None else None
+    root = _root(file, maker)
+    arguments = given if maker.super_init is None else maker.super_init
+    if root is None or any(argument.star for argument in arguments):
         return None
-    return len(maker.super_init)
+    positional = sum(argument.keyword is None for argument in arguments)
+    # a third argument of OSError is a file name, which is not in `args`
+    return None if issubclass(root, OSError) and (positional > 2 or maker.super_init is None) else positional
 
 
 def _base(file: FileFacts, owner: ClassFact) -> ClassFact | None:
@@ -62,18 +67,27 @@ def _base(file: FileFacts, owner: ClassFact) -> ClassFact | None:
 
 
 def _inits(file: FileFacts, owner: ClassFact) -> bool:
-    """It, or a base of this file, defines __init__ or __new__, or assigns `args`."""
+    """It, or a base of this file, defines __init__ or decides about `args` otherwise."""
     base = _base(file, owner)
-    own = "__init__" in owner.methods or "__new__" in owner.methods or any(name == "args" for name, _ in owner.attributes)
-    return own or (base is not None and _inits(file, base))
+    return "__init__" in owner.methods or _is_special(file, owner) or (base is not None and _inits(file, base))
 
 
-def _is_plain(file: FileFacts, owner: ClassFact) -> bool:
-    """Single inheritance down to a builtin exception that keeps its arguments as they are."""
+def _is_special(file: FileFacts, owner: ClassFact) -> bool:
+    """It makes objects, `args` or its pickle in a way of its own."""
+    if {"__new__", "args"} & owner.methods.keys() or any(name == "args" for name, _ in owner.attributes):
+        return True
+    return (
+        re.search(r"\b__(?:reduce|reduce_ex|getnewargs|getstate)\w*__\b", file.text[owner.span.start : owner.span.end])
+        is not None
+    )
+
+
+def _root(file: FileFacts, owner: ClassFact) -> type[BaseException] | None:
+    """The builtin exception that single inheritance leads down to, where it keeps its arguments as they are."""
     base = _base(file, owner)
     if base is not None:
-        return _is_plain(file, base)
-    if len(owner.bases) != 1 or not (owner.bases[0].api or "").startswith("builtins."):
-        return False
-    builtin = getattr(builtins, (owner.bases[0].api or "").removeprefix("builtins."), None)
-    return isinstance(builtin, type) and issubclass(builtin, BaseException) and not issubclass(builtin, _SPECIAL)
+        return _root(file, base)
+    api = (owner.bases[0].api or "") if len(owner.bases) == 1 else ""
+    builtin = getattr(builtins, api.removeprefix("builtins."), None) if api.startswith("builtins.") else None
+    plain = isinstance(builtin, type) and issubclass(builtin, BaseException) and not issubclass(builtin, _SPECIAL)
+    return builtin if plain else None

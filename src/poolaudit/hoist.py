@@ -69,7 +69,9 @@ def _in_place(file: FileFacts, function: Function, name: str) -> Fix:
         edits.append(insert(top, newline * (2 - _blank(reversed(above)))))
     if below:
         edits.append(insert(end, newline * (2 - _blank(below))))
-    return Fix(f"make `{name}` a def", "safe", tuple(edit for edit in edits if edit.replacement))
+    caveats = _changes(file, function)
+    made = tuple(edit for edit in edits if edit.replacement)
+    return Fix(f"make `{name}` a def", "unsafe" if caveats else "safe", made, caveats=caveats)
 
 
 def _hoist_lambda(file: FileFacts, function: Function, operation: Operation) -> Fix:
@@ -141,7 +143,7 @@ def _plain_def(file: FileFacts, function: Function) -> ast.FunctionDef:
     if not isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef)):
         raise Refused("it does not stand directly in a function")
     if not any(isinstance(each, ast.FunctionDef) and each.name == function.name for each in outer.body):
-        raise Refused("it is defined under a condition")
+        raise Refused("it stands in a block of the function around it")
     if bindings(outer, function.name) != 1:
         raise Refused(f"`{function.name}` is bound in several places")
     return node
@@ -210,14 +212,21 @@ def _surroundings(
         if plain is False:
             raise Refused(f"it uses `{name}`, which cannot be pickled either")
         if plain is None:
-            told = f"`{name}` is sent with every task as it is at that moment, and must be picklable"
+            told = f"every task gets a copy of `{name}` as it is then: it must be picklable, and changes stay in the worker"
             caveats.append(Caveat("captured-value", told))
         bound.append(name)
-    return tuple(bound), tuple(caveats)
+    return tuple(bound), (*caveats, *_changes(file, function))
+
+
+def _changes(file: FileFacts, function: Function) -> tuple[Caveat, ...]:
+    """What it changes at module level, itself or through others, which nobody sees who asked for its result."""
+    uses = (use for reached in file.reachable(function.id) for use in reached.globals)
+    names = dict.fromkeys(use.name for use in uses if use.how != "read")
+    return tuple(Caveat("changes-global", f"it changes `{name}`, and that change stays in the worker") for name in names)
 
 
 def _is_plain(file: FileFacts, value: Value) -> bool | None:
-    """True: plain data or a function of module level. False: it cannot be pickled. None: not known."""
+    """True: constant data or a function of module level. False: it cannot be pickled. None: not known, or it may change."""
     if value.kind in ("lambda", "pool", "handle", "generator"):
         return False
     if value.kind == "function" and value.function is not None:
@@ -225,7 +234,7 @@ def _is_plain(file: FileFacts, value: Value) -> bool | None:
         return not function.nested if function else None
     if value.kind == "const" or (value.kind == "call" and value.api in PLAIN_CALLS):
         return True
-    if value.kind in ("tuple", "list", "set", "dict") and value.literal and value.length is not None:
+    if value.kind == "tuple" and value.length is not None:
         answers = {_is_plain(file, item) for item in value.items}
         return False if False in answers else None if None in answers else True
     return None

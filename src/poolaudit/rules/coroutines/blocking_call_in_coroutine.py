@@ -34,7 +34,9 @@ WAITS = {
 }
 """Uses that wait, by the kind of what an operation gave back."""
 
-KNOWN_DONE = frozenset({"done", "ready", "successful", "await", "wrap_future", "gather", "wait_for", "add_done_callback"})
+KNOWN_DONE = frozenset(
+    {"done", "running", "ready", "successful", "await", "wrap_future", "gather", "wait_for", "add_done_callback"}
+)
 """Uses after which a coroutine knows that a future is done: asking for its result does not wait then."""
 
 
@@ -58,9 +60,8 @@ def _waiting_uses(operation: Operation) -> Iterator[Use]:
     handle, reported = operation.handle, list[Use]()
     for use in handle.uses:
         waits = use.how in WAITS.get(handle.kind, ()) and use.in_async and not use.awaited
-        at_once = use.timeout is not None and use.timeout.kind == "const" and use.timeout.const == 0
         through_results = use.via == "item" or (handle.kind == "iterator" and use.via == "collection")
-        if not waits or at_once or through_results:
+        if not waits or _is_at_once(use) or through_results:
             continue
         if any(_is_known_done(other) and not before(use.point, other.point) for other in handle.uses):
             continue
@@ -70,7 +71,12 @@ def _waiting_uses(operation: Operation) -> Iterator[Use]:
 
 
 def _is_known_done(use: Use) -> bool:
-    return use.how in KNOWN_DONE or use.awaited  # whatever was awaited with it, such as asyncio.to_thread(result.get)
+    """A question was asked, or something was awaited with it, such as asyncio.to_thread(result.get)."""
+    return use.how in KNOWN_DONE or use.awaited or _is_at_once(use)
+
+
+def _is_at_once(use: Use) -> bool:
+    return use.timeout is not None and use.timeout.kind == "const" and use.timeout.const == 0
 
 
 def _end_waits(site: PoolSite, file: FileFacts, end: End) -> bool:

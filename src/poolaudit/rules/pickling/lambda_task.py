@@ -8,7 +8,7 @@ When it is fine: as a callback, which runs in the parent; in a thread pool; in a
 (multiprocess, pathos, loky, joblib).
 
 Fix: the lambda becomes a def of module level. What it uses of the function around it is bound by functools.partial and sent
-with each task: safe where that is plain data which nothing rebinds, else unsafe (captured-value).
+with each task: safe where that is plain data which nothing rebinds, else unsafe (captured-value, changes-global).
 
 Limitations: a lambda that reaches the pool through a container or a call that is not followed is not seen. A lambda as
 initializer is PA209.

@@ -8,7 +8,8 @@ When it is fine: as a callback, which runs in the parent; in a thread pool; in a
 (multiprocess, pathos, loky, joblib); when a global statement or a decorator makes the function importable.
 
 Fix: the def moves to module level. What it uses of the function around it is bound by functools.partial and sent with each
-task: safe where that is plain data which nothing rebinds, else unsafe (captured-value). Classes are left to you.
+task: safe where that is plain data which nothing rebinds, else unsafe (captured-value, changes-global). Classes are left to
+you.
 
 Limitations: a function that reaches the pool through a container or a call that is not followed is not seen. Under a decorator
 that is not known nothing is reported: it may return something importable.
@@ -25,6 +26,9 @@ from poolaudit.importable import may_be_importable
 from poolaudit.payload import payload
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
+
+CACHES = ("functools.cache", "functools.lru_cache")
+"""Decorators after which a function is pickled by its own name as before. functools.wraps gives it another one."""
 
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
@@ -70,7 +74,7 @@ def _local_function(file: FileFacts, operation: Operation, where: Span, identity
 
 
 def _is_local(file: FileFacts, function: Function) -> bool:
-    known = all((decorator.api or "").startswith("functools.") for decorator in function.decorators)
+    known = all(decorator.api in CACHES for decorator in function.decorators)
     return function.nested and not function.is_lambda and known and not may_be_importable(file, function.name)
 
 

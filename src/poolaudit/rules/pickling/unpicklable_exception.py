@@ -5,8 +5,8 @@ reached super().__init__(..): where __init__ wants other arguments than that, th
 for ever, because the thread that reads results has died, and an executor is broken: BrokenProcessPool, and its other results
 are lost.
 
-When it is fine: __init__ passes on all that it requires, or never calls super().__init__; __reduce__ or the like is defined;
-the worker catches the exception.
+When it is fine: __init__ passes on all that it requires, or never calls super().__init__ and is given no keywords; __reduce__
+or the like is defined; the worker catches the exception.
 
 Fix: adds __reduce__, where an attribute keeps each parameter of __init__. Unsafe (subclass-arguments): a subclass whose
 __init__ takes other arguments needs a __reduce__ of its own.
@@ -42,7 +42,7 @@ def _lethal(file: FileFacts, operation: Operation) -> Iterator[tuple[Raised, Cla
         return
     seen: set[int] = set()
     for raised, owner in escaping(file, operation.task):
-        if owner.id not in seen and rebuilding_fails(file, owner):
+        if owner.id not in seen and rebuilding_fails(file, owner, raised.arguments):
             seen.add(owner.id)
             yield raised, owner
 
