@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
 
-from poolaudit.facts import ESCAPES, MODULE_SCOPE, Use, UseHow, Value
+from poolaudit.facts import ESCAPES, Use, UseHow, Value
 from poolaudit.survey import consumers, ir
 from poolaudit.survey.families import canonical
 from poolaudit.survey.objects import (
@@ -292,7 +292,11 @@ class UseTable:
         """The function may be called from where the survey does not look."""
         function = self.trace.functions[scope]
         called = bool(self.solution.callers.get(scope))
-        if function.is_lambda or function.parent != MODULE_SCOPE or (function.name.startswith("_") and function.name[1:2] != "_"):
+        if (
+            function.is_lambda
+            or function.parent != function.module
+            or (function.name.startswith("_") and function.name[1:2] != "_")
+        ):
             return not called
         return True
 
