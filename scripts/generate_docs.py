@@ -27,7 +27,7 @@ from poolaudit.decision import TREE
 from poolaudit.tree import branches
 
 ROOT = Path(__file__).resolve().parent.parent
-MARKED = re.compile(r"(<!-- generated: (?P<what>\w+) ?(?P<rest>.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- generated: (?P<what>\w+)(?P<rest>[^\n]*) -->\n).*?(<!-- end -->)", re.DOTALL)
 COLUMNS = "100"
 
 
@@ -52,7 +52,7 @@ def wanted(root: Path) -> dict[Path, str | None]:
         pages.setdefault(path, None)
     for path in (root / "README.md", root / "CONTRIBUTING.md", *sorted((root / "docs").glob("*.md"))):
         pages[path] = MARKED.sub(
-            lambda marked: marked[1] + generated(marked["what"], marked["rest"], root) + marked[4], read(path)
+            lambda marked: marked[1] + generated(marked["what"], marked["rest"].strip(), root) + marked[4], read(path)
         )
     return pages
 

@@ -87,6 +87,10 @@ def fixed(rule: Rule, line: str) -> tuple[str, str]:
         ("executor.submit(numbers(3)).result()", "executor.submit(numbers, 3).result()"),
         ("executor.submit(add(x for x in xs)).result()", None),
         ("executor.submit(half(3), 4).result()", None),
+        ("executor.submit((half)((3))).result()", "executor.submit(half, 3).result()"),
+        ('executor.submit(half("é")).result()', 'executor.submit(half, "é").result()'),
+        ("executor.submit(half((yes := 3))).result()", None),
+        ("executor.submit(half(sum(x for x in xs))).result()", "executor.submit(half, sum(x for x in xs)).result()"),
         ("pool.apply_async(announce()).get()", "pool.apply_async(announce).get()"),
         ("pool.apply_async(half(3)).get()", "pool.apply_async(half, (3,)).get()"),
         (
@@ -106,6 +110,14 @@ def test_called_not_passed(line: str, after: str | None) -> None:
         assert [finding.fix for finding in findings(called_not_passed.RULE, line)[1]] == [None]
     else:
         assert fixed(called_not_passed.RULE, line) == (after, "safe")
+
+
+def test_called_not_passed_over_several_lines() -> None:
+    _, (finding,) = findings(
+        called_not_passed.RULE, "executor.submit(\n        add(\n            1,\n            second=2,\n        ),\n    )"
+    )
+    assert finding.fix is not None
+    assert [edit.replacement for edit in finding.fix.edits] == ["add, 1, second=2"]
 
 
 def test_called_not_passed_says_where_nobody_asks() -> None:
@@ -154,6 +166,36 @@ def test_args_not_tuple(line: str, after: str | None, applicability: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("line", "after"),
+    [
+        (
+            "print(xs['id'], xs['body']); pool.apply_async(half, args=xs)",
+            "print(xs['id'], xs['body']); pool.apply_async(half, args=(xs,))",
+        ),
+        ("print(xs['id'], xs['id']); pool.apply_async(half, xs)", ""),
+        ("print(xs['id'], xs['body']); pool.apply_async(add, xs)", ""),
+        ("print(xs[0], xs[1]); pool.apply_async(half, xs)", ""),
+        ("print(xs['id'], xs['body']); pool.apply_async(print, xs)", ""),
+        (
+            "print(xs['id'], xs['body']); pool.apply_async(half, (xs))",
+            "print(xs['id'], xs['body']); pool.apply_async(half, (xs,))",
+        ),
+    ],
+)
+def test_keys_that_are_read_count_the_arguments(line: str, after: str) -> None:
+    """A loop variable, say: nothing is known of it but that it has these keys."""
+    if after:
+        assert fixed(args_not_tuple.RULE, line) == (after, "unsafe")
+    else:
+        assert findings(args_not_tuple.RULE, line)[1] == []
+
+
+@pytest.mark.parametrize("line", ["pool.apply(add, 'a', {'second': 1})", "pool.apply(half_of_sum, 'a', kwds={'second': 1})"])
+def test_keywords_fill_up_what_the_text_leaves(line: str) -> None:
+    assert findings(args_not_tuple.RULE, line)[1] == []
+
+
+@pytest.mark.parametrize(
     ("line", "message"),
     [
         ("executor.starmap(add, [(1, 2)])", "ProcessPoolExecutor has no method `starmap`: AttributeError"),
@@ -172,11 +214,11 @@ def test_args_not_tuple(line: str, after: str | None, applicability: str) -> Non
         ("Pool(2, mp_context=lock)", "Pool has no keyword `mp_context`: TypeError"),
         (
             "ProcessPoolExecutor(2, 'spawn')",
-            "`'spawn'` is taken for the multiprocessing context of ProcessPoolExecutor: AttributeError",
+            "the `mp_context` of ProcessPoolExecutor is a constant, no multiprocessing context: AttributeError",
         ),
         (
             "ProcessPoolExecutor(2, half, (1,), 5)",
-            "`half` is taken for the multiprocessing context of ProcessPoolExecutor: AttributeError",
+            "the `mp_context` of ProcessPoolExecutor is a function, no multiprocessing context: AttributeError",
         ),
     ],
 )
@@ -192,6 +234,7 @@ def test_foreign_keyword_without_a_fix(line: str, message: str) -> None:
         "ProcessPoolExecutor(2, multiprocessing.get_context('fork'))",
         "pool.apply_async(add, (1,), {'timeout': 3}).get(timeout=3)",
         "executor.submit(add, 1, callback=print, timeout=3)",
+        "none = None; ProcessPoolExecutor(2, none)",
         "either = xs or executor; either.close(); either.starmap(add, xs)",
         "either = pool if xs else executor; either.close(); either.shutdown()",
         "executor.close = executor.shutdown; executor.close()",

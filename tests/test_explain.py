@@ -83,9 +83,14 @@ def test_every_rule_says_why_and_when_it_is_fine(rule: Rule) -> None:
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_text_keeps_to_the_width_outside_programs(width: int) -> None:
-    lines = explain.text(find("PA002"), width=width).splitlines()
-    assert max(map(len, lines)) <= width
-    assert "To keep a line as it is: # poolaudit: ignore[unused-ignore] the reason" in lines
+    assert max(map(len, explain.text(find("PA002"), width=width).splitlines())) <= width
+
+
+def test_how_to_silence_it() -> None:
+    line = "To keep a line as it is: # poolaudit: ignore[discarded-result] the reason"
+    assert explain.text(find("PA501")).splitlines()[-1] == line
+    file = 'To silence it for a file: per-file-ignores = {"path/*.py" = ["PA001"]}'
+    assert explain.text(find("PA001")).splitlines()[-1] == file
 
 
 def test_markdown_is_a_page() -> None:

@@ -9,8 +9,8 @@ import textwrap
 
 import pytest
 
-from poolaudit import needs
 from poolaudit.facts import Evidence
+from poolaudit.needs import killing, uses, workers
 from poolaudit.settings import Settings, Version
 from poolaudit.survey import survey_file
 from poolaudit.tree import Subject
@@ -245,7 +245,7 @@ KILL = {
 @pytest.mark.parametrize(("program", "answer"), KILL.values(), ids=KILL)
 def test_kill(program: str, answer: str) -> None:
     about = subject(program)
-    found = needs.kill(about)
+    found = killing.kill(about)
     assert found.answer == answer
     if answer == "yes":
         assert "terminate()" in line(found, about) or "get(timeout" in line(found, about)
@@ -276,7 +276,7 @@ def test_lazy_input_of_a_pool(call: str, answer: str) -> None:
             for result in {call}:
                 print(result)
     """
-    assert needs.lazy_input(subject(program)).answer == answer
+    assert uses.lazy_input(subject(program)).answer == answer
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_lazy_input_of_an_executor_is_endless(call: str, answer: str) -> None:
             for result in {call}:
                 print(result)
     """
-    assert needs.lazy_input(subject(program)).answer == answer
+    assert uses.lazy_input(subject(program)).answer == answer
 
 
 NEW, OLD = ((3, 14),), ((3, 9), (3, 14))
@@ -329,7 +329,7 @@ NEW, OLD = ((3, 14),), ((3, 9), (3, 14))
 )
 def test_recycling(construction: str, targets: tuple[Version, ...], answer: str) -> None:
     about = subject(f"with {construction} as pool:\n    print(list(pool.map(square, [1, 2])))\n", targets)
-    assert needs.recycling(about).answer == answer
+    assert uses.recycling(about).answer == answer
 
 
 @pytest.mark.parametrize(
@@ -356,7 +356,7 @@ def test_causes_of_a_workers_death(body: str, answer: str) -> None:
         with Pool(2) as pool:
             return pool.map(work, xs)
     """
-    assert needs.worker_death(subject(program)).answer == answer
+    assert workers.worker_death(subject(program)).answer == answer
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def test_children(body: str, answer: str) -> None:
         {body}
     """
     about = subject(program)
-    assert needs.children(about).answer == answer
+    assert workers.children(about).answer == answer
 
 
 @pytest.mark.parametrize(
@@ -410,7 +410,7 @@ def test_an_event_cancels_only_where_a_task_has_not_started(test: str, answer: s
             stop = manager.Event()
             return [result.get() for result in [pool.apply_async(work, (x, stop)) for x in xs]]
     """
-    assert needs.cancel(subject(program)).answer == answer
+    assert uses.cancel(subject(program)).answer == answer
 
 
 @pytest.mark.parametrize(
@@ -431,7 +431,7 @@ def test_asyncio(use: str, answer: str) -> None:
         pool = Pool(2)
         {use}
     """
-    assert needs.asyncio(subject(program)).answer == answer
+    assert uses.asyncio(subject(program)).answer == answer
 
 
 CLOSE = "def close(self):\n            self.pool.close()"
@@ -460,7 +460,7 @@ def test_handed_out(methods: tuple[str, ...], answer: str) -> None:
 
         {body}
     """
-    assert needs.handed_out(subject(program)).answer == answer
+    assert uses.handed_out(subject(program)).answer == answer
 
 
 def test_a_partial_of_a_bound_method_is_followed() -> None:
@@ -470,10 +470,28 @@ def test_a_partial_of_a_bound_method_is_followed() -> None:
             mapper = partial(pool.map, chunksize=3)
             return mapper(square, xs)
     """
-    assert needs.handed_out(subject(program)).answer == "no"
+    assert uses.handed_out(subject(program)).answer == "no"
 
 
 @pytest.mark.parametrize(("read", "answer"), [("pool._pool", "yes"), ("pool._processes", "yes"), ("sys._git", "no")])
 def test_private(read: str, answer: str) -> None:
     about = subject(f"with Pool(2) as pool:\n    print({read}, pool.map(square, [1]))\n")
-    assert needs.private(about).answer == answer
+    assert uses.private(about).answer == answer
+
+
+@pytest.mark.parametrize(
+    ("use", "answer"),
+    [
+        ("executor.terminate_workers()", "yes"),
+        ("for process in executor._processes.values(): process.kill()", "yes"),
+        ("executor.shutdown(wait=False)", "no"),
+    ],
+)
+def test_an_executors_workers_are_killed(use: str, answer: str) -> None:
+    program = f"""
+    def run(x):
+        executor = ProcessPoolExecutor(2)
+        executor.submit(square, x)
+        {use}
+    """
+    assert killing.kill(subject(program)).answer == answer

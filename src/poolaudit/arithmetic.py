@@ -1,6 +1,6 @@
-"""What is plain arithmetic: expressions that give numbers, texts or truth, and functions that do nothing but compute a little.
+"""Functions that do nothing but compute a little: what is sent to a worker costs far more than running them.
 
-Knows Python's expressions through `ast`, and facts. Must never know a rule, an edit or what the answer is used for.
+Knows Python's syntax through `ast`, and facts. Must never know a rule, an edit or what the answer is used for.
 """
 
 from __future__ import annotations
@@ -23,24 +23,6 @@ _CHEAP = frozenset(
         for name in ("ceil", "cos", "exp", "fabs", "floor", "hypot", "isqrt", "log", "log2", "log10", "sin", "sqrt", "tan")
     ]
 )
-
-
-def gives_data(expression: str) -> bool:
-    """The text of an expression gives numbers, texts or truth by its operator. `|`, `>>` and `@` may join functions as well."""
-    try:
-        return _gives_data(ast.parse(f"({expression}\n)", mode="eval").body)
-    except SyntaxError:  # newer than the Python that runs
-        return False
-
-
-def _gives_data(node: ast.expr) -> bool:
-    if isinstance(node, ast.BinOp):
-        return isinstance(node.op, (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow))
-    if isinstance(node, ast.IfExp):
-        return _gives_data(node.body) and _gives_data(node.orelse)
-    if isinstance(node, ast.BoolOp):
-        return all(map(_gives_data, node.values))
-    return isinstance(node, (ast.UnaryOp, ast.Compare, ast.JoinedStr, ast.Constant))
 
 
 def is_brief(function: Function, file: FileFacts) -> bool:

@@ -335,8 +335,16 @@ class _Scan:
 
     def _write_outputs(self, report: Report) -> None:
         for form, path in self.options["outputs"]:
-            with click.open_file(path, "w", encoding="utf-8", atomic=path != "-") as stream:
-                stream.write(_formatted(form, report))
+            _write(path, _formatted(form, report))
+
+
+def _write(path: str, text: str) -> None:
+    """A report as a file, whole or not at all."""
+    try:
+        with click.open_file(path, "w", encoding="utf-8", atomic=path != "-") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise click.FileError(path, error.strerror) from error
 
 
 def _formatted(form: str, report: Report) -> str:

@@ -1,45 +1,46 @@
 """THE TREE: which API fits a pool, as data. The only file that chooses an API.
 
 Read it from top to bottom: musts before shoulds. An unknown answer goes on, and the decision says what is not known; a verdict is
-undecided only where the API itself or all operations are unknown. How each question is answered: needs.py and readiness.py.
+undecided only where the API itself or all operations are unknown. How each question is answered: needs/ and readiness.py.
 Must never look at a fact itself, and must never know a rule, a report or an edit.
 """
 
 from __future__ import annotations
 
-from poolaudit import needs, readiness
+from poolaudit import readiness
 from poolaudit.facts import FileFacts, PoolSite
+from poolaudit.needs import killing, kinds, uses, workers
 from poolaudit.settings import Settings
 from poolaudit.suppression import Assumption
 from poolaudit.tree import ONWARD, Branch, Decision, Leaf, Node, Note, Question, Row, Subject, Tree, cascade, decide, vocabulary
 
 # --- the questions: a word for assume[..], the text, and the predicate that answers it
 
-THIRD_PARTY = Question("third-party", "Is it a pool of another library, or a manager's?", needs.third_party)
-TORCH = Question("torch", "Is it torch.multiprocessing?", needs.torch)
-EXECUTOR = Question("executor", "Is it an executor today?", needs.executor)
+THIRD_PARTY = Question("third-party", "Is it a pool of another library, or a manager's?", kinds.third_party)
+TORCH = Question("torch", "Is it torch.multiprocessing?", kinds.torch)
+EXECUTOR = Question("executor", "Is it an executor today?", kinds.executor)
 
-PICKLABLE = Question("picklable", "Can every task be pickled?", needs.picklable)
+PICKLABLE = Question("picklable", "Can every task be pickled?", workers.picklable)
 FORK_SAFE = Question("fork-safe", "Does it work alike when the start method is not fork?", readiness.fork_safe)
-THREADS = Question("threads", "Would threads do?", needs.threads)
+THREADS = Question("threads", "Would threads do?", workers.threads)
 
-ASYNCIO = Question("asyncio", "Does asyncio wait for it?", needs.asyncio)
-CHILDREN = Question("children", "Do its tasks start processes?", needs.children)
-KILL = Question("kill", "Is running work killed on purpose?", needs.kill)
-PYTHON_3_14 = Question("python-3.14", "Is every supported Python 3.14 or newer?", needs.every_target_3_14)
-ENDLESS = Question("endless-initializer", "Does its initializer never return?", needs.endless_initializer)
-BARRIER = Question("barrier", "Must all workers be up at once?", needs.all_workers_up)
-HANDED_OUT = Question("handed-out", "Does code elsewhere hold it, or one of its methods?", needs.handed_out)
-PRIVATE = Question("private", "Are private attributes used?", needs.private)
-RECYCLING = Question("recycling", "Are workers replaced as only Pool can on every supported Python?", needs.recycling)
-LAZY = Question("lazy-input", "Is endless or generated input taken in lazily?", needs.lazy_input)
-CANCEL = Question("cancel", "Are single tasks cancelled?", needs.cancel)
-FUTURES = Question("futures", "Are its futures waited for, asked or given callbacks?", needs.futures)
-DEATH = Question("worker-death", "Is the death of a worker handled, or a cause of it seen?", needs.worker_death)
-EXECUTOR_AHEAD = Question("executor-ahead", "Is a cluster with the Executor API in use?", needs.executor_ahead)
-POOL_AHEAD = Question("pool-ahead", "Is a cluster with the Pool API in use?", needs.pool_ahead)
-USED = Question("used", "Is anything seen that is done with it?", needs.used)
-POOL_FORM = Question("pool-form", "Has Pool a form for every operation?", needs.has_pool_form)
+ASYNCIO = Question("asyncio", "Does asyncio wait for it?", uses.asyncio)
+CHILDREN = Question("children", "Do its tasks start processes?", workers.children)
+KILL = Question("kill", "Is running work killed on purpose?", killing.kill)
+PYTHON_3_14 = Question("python-3.14", "Is every supported Python 3.14 or newer?", kinds.every_target_3_14)
+ENDLESS = Question("endless-initializer", "Does its initializer never return?", workers.endless_initializer)
+BARRIER = Question("barrier", "Must all workers be up at once?", workers.all_workers_up)
+HANDED_OUT = Question("handed-out", "Does code elsewhere hold it, or one of its methods?", uses.handed_out)
+PRIVATE = Question("private", "Are private attributes used?", uses.private)
+RECYCLING = Question("recycling", "Are workers replaced as only Pool can on every supported Python?", uses.recycling)
+LAZY = Question("lazy-input", "Is endless or generated input taken in lazily?", uses.lazy_input)
+CANCEL = Question("cancel", "Are single tasks cancelled?", uses.cancel)
+FUTURES = Question("futures", "Are its futures waited for, asked or given callbacks?", uses.futures)
+DEATH = Question("worker-death", "Is the death of a worker handled, or a cause of it seen?", workers.worker_death)
+EXECUTOR_AHEAD = Question("executor-ahead", "Is a cluster with the Executor API in use?", kinds.executor_ahead)
+POOL_AHEAD = Question("pool-ahead", "Is a cluster with the Pool API in use?", kinds.pool_ahead)
+USED = Question("used", "Is anything seen that is done with it?", uses.used)
+POOL_FORM = Question("pool-form", "Has Pool a form for every operation?", uses.has_pool_form)
 
 
 def need(question: Question, then: Node) -> Row:

@@ -164,7 +164,8 @@ def _text(shown: Page, paint: Paint, width: int) -> Iterator[str]:
         yield paint("What running them gives", "bold")
         yield from (f"  {line}".rstrip() for line in shown.transcript.splitlines())
     yield ""
-    yield f"To keep a line as it is: {paint(f'# poolaudit: ignore[{shown.rule.name}] the reason', 'green')}"
+    how, what = _silence(shown.rule)
+    yield f"{how}: {paint(what, 'green')}"
 
 
 def markdown(rule: Rule) -> str:
@@ -184,7 +185,15 @@ def _markdown(shown: Page) -> Iterator[str]:
         yield f"\n## The program that shows it, and its repair\n\n```diff\n{shown.programs.rstrip()}\n```"
     if shown.transcript:
         yield f"\n## What running them gives\n\n```text\n{shown.transcript.rstrip()}\n```"
-    yield f"\n## To keep a line as it is\n\n```python\n# poolaudit: ignore[{shown.rule.name}] the reason\n```"
+    how, what = _silence(shown.rule)
+    yield f"\n{how}: `{what}`"
+
+
+def _silence(rule: Rule) -> tuple[str, str]:
+    """How to say that it is fine here: a comment, or the configuration where no line of code is the subject."""
+    if rule.check is None and rule.check_file is None:
+        return "To silence it for a file", f'per-file-ignores = {{"path/*.py" = ["{rule.code}"]}}'
+    return "To keep a line as it is", f"# poolaudit: ignore[{rule.name}] the reason"
 
 
 def data(rule: Rule) -> dict[str, object]:

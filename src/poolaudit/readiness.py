@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from poolaudit.facts import MODULE_SCOPE, Answer, Evidence, FileFacts, Function, GlobalUse, PoolSite, Span, Value, inside
-from poolaudit.needs import flat, worker_code, worker_tasks
+from poolaudit.needs.workers import flat, worker_code, worker_tasks
 from poolaudit.settings import Settings
 from poolaudit.tree import Subject
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from poolaudit.facts import Answer, Evidence, FileFacts, PoolSite, Span
-from poolaudit.settings import Settings
-from poolaudit.suppression import Assumption
+if TYPE_CHECKING:
+    from poolaudit.facts import Answer, Evidence, FileFacts, PoolSite
+    from poolaudit.settings import Settings
+    from poolaudit.suppression import Assumption
 
 Verdict = Literal["keep-executor", "use-executor", "keep-pool", "use-pool", "either", "leave", "undecided"]
 Strength = Literal["must", "should", "may"]
@@ -180,6 +181,8 @@ class _Asked:
         return self.evidence[question.word]
 
     def _assumed(self, question: Question) -> Evidence | None:
+        from poolaudit.facts import Evidence, Span  # a report names Decision without any facts being loaded
+
         stated: dict[str, Answer] = {question.word: "yes", f"no-{question.word}": "no"}
         for assumption in self.subject.assumptions:
             if assumption.word in stated:

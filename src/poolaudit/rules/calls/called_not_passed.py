@@ -17,8 +17,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from poolaudit.arithmetic import gives_data
 from poolaudit.edits import Fix, replace
+from poolaudit.expressions import gives_data, parse, piece
 from poolaudit.facts import FileFacts, Function, Operation, PoolSite, Value
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
@@ -92,24 +92,24 @@ def _fix(operation: Operation, function: Function, file: FileFacts) -> Fix | Non
 
 def _passed(method: str, text: str) -> str | None:
     """The arguments that ask a worker for the call that `text` is. None where an argument cannot be passed on as it stands."""
-    call = ast.parse(text, mode="eval").body if text.isascii() and not text.startswith("(") else None
-    if not isinstance(call, ast.Call) or "#" in text or "\n" in text:
+    call = parse(text)
+    if not isinstance(call, ast.Call) or "#" in text:
         return None
-    pieces = [text[node.col_offset : node.end_col_offset] for node in (*call.args, *(keyword.value for keyword in call.keywords))]
-    if any(isinstance(node, (ast.Starred, ast.GeneratorExp, ast.Lambda)) for node in call.args):
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    if any(isinstance(node, (ast.Starred, ast.GeneratorExp, ast.Lambda, ast.NamedExpr, ast.Yield)) for node in given):
         return None
-    if any(keyword.arg in (None, "fn", "func") or isinstance(keyword.value, ast.Lambda) for keyword in call.keywords):
+    keys = [keyword.arg for keyword in call.keywords]
+    if None in keys or {"fn", "func"}.intersection(keys):
         return None
-    name = text[: call.func.end_col_offset]
-    positional, keyed = pieces[: len(call.args)], pieces[len(call.args) :]
-    names = [keyword.arg for keyword in call.keywords]
+    name, *positional = [piece(text, node) for node in (call.func, *call.args)]
+    values = [piece(text, keyword.value) for keyword in call.keywords]
     if method in ("submit", "run_in_executor"):
-        if method == "run_in_executor" and keyed:
+        if method == "run_in_executor" and keys:
             return None
-        return ", ".join([name, *positional, *(f"{key}={piece}" for key, piece in zip(names, keyed, strict=True))])
-    inner = ", ".join(positional) + ("," if len(positional) == 1 else "")
-    keywords = ", ".join(f'"{key}": {piece}' for key, piece in zip(names, keyed, strict=True))
-    return name + (f", ({inner})" if positional or keyed else "") + (f", {{{keywords}}}" if keyed else "")
+        return ", ".join([name, *positional, *(f"{key}={value}" for key, value in zip(keys, values, strict=True))])
+    args = ", ".join(positional) + ("," if len(positional) == 1 else "")
+    kwds = ", ".join(f'"{key}": {value}' for key, value in zip(keys, values, strict=True))
+    return name + (f", ({args})" if positional or keys else "") + (f", {{{kwds}}}" if keys else "")
 
 
 RULE = Rule(

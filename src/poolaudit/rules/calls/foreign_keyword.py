@@ -61,7 +61,7 @@ _INSTEAD = {
     ("pool", "mp_context"): "a Pool of another start method is multiprocessing.get_context(..).Pool(..)",
 }
 _NAMES = {"executor": "ProcessPoolExecutor", "pool": "Pool"}
-_NO_CONTEXT = frozenset({"const", "function", "lambda", "method", "tuple", "list", "dict", "set"})
+_NO_CONTEXT = {"const": "constant", **{kind: kind for kind in ("function", "lambda", "method", "tuple", "list", "dict", "set")}}
 _QUESTIONS = frozenset({"builtins.hasattr", "builtins.isinstance", "builtins.issubclass", "builtins.getattr", "sys.version_info"})
 
 
@@ -115,15 +115,12 @@ def _constructor(site: PoolSite, name: str) -> Iterator[Finding]:
             fix=fix,
         )
     context = site.argument("mp_context", 1) if site.kind == "executor" else None
-    if (
-        context is not None
-        and context.value.kind in _NO_CONTEXT
-        and not (context.value.kind == "const" and context.value.const is None)
-    ):
+    word = _NO_CONTEXT.get(context.value.kind) if context is not None else None
+    if context is not None and word and not (context.value.kind == "const" and context.value.const is None):
         yield Finding(
             context.value.span,
-            f"`{context.value.text}` is taken for the multiprocessing context of {name}: AttributeError",
-            label="the second argument is mp_context" if context.keyword is None else "no multiprocessing context",
+            f"the `mp_context` of {name} is a {word}, no multiprocessing context: AttributeError",
+            label="the second argument is mp_context" if context.keyword is None else "",
             fix=_name_initializer(site, context),
         )
 

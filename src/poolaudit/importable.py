@@ -1,0 +1,25 @@
+"""May a worker, against appearances, find a lambda or a local def? A few programs make it so.
+
+Knows the tricks: a `global` statement, another __qualname__, a pickler that is taught more. Must never know a rule.
+"""
+
+from __future__ import annotations
+
+import re
+
+from poolaudit.facts import FileFacts
+
+TEACHING = ("copyreg", "multiprocessing.reduction", "multiprocessing.context.reduction")
+"""Modules through which pickling by the standard library learns new types."""
+
+
+def may_be_importable(file: FileFacts, name: str) -> bool:
+    """The file does something to `name`, or to pickling as a whole, after which pickle may find what it is bound to."""
+    if any(found.api == module or found.api.startswith(f"{module}.") for found in file.imports for module in TEACHING):
+        return True
+    if not name.isidentifier():
+        return False
+    tricks = (
+        rf"\b{name}\.__(?:qualname|name|module|reduce|reduce_ex)__\s*=|\bglobal\b[^\n#;]*\b{name}\b|setattr\([^\n]*\b{name}\b"
+    )
+    return re.search(tricks, file.text) is not None
