@@ -15,4 +15,4 @@ _EXPECTING = re.compile(r"\b(?:raises|assertRaises|assertRaisesRegex|suppress)\s
 def expects_failure(file: FileFacts, point: Point) -> bool:
     """The point lies in a `with pytest.raises(..)`, `with self.assertRaises(..)`, `with suppress(..)` or the like."""
     withs = (step.block for step in point.path if step.block.kind == "with")
-    return any(_EXPECTING.search(file.text[block.header.start : block.header.end]) for block in withs)
+    return any(_EXPECTING.search(file.cut(block.header)) for block in withs)

@@ -545,6 +545,13 @@ class FileFacts:
     """Functions of this file that the main guard's body runs, directly or through others."""
     names: frozenset[str] = field(default_factory=frozenset)
     """Every identifier that occurs in the file: a new name must not be one of them."""
+    other_texts: Mapping[str, str] = field(default_factory=dict)
+    """Path to text of the other files of the project that spans of these facts lie in."""
+
+    def cut(self, span: Span) -> str:
+        """The text of a span, from whichever file it lies in."""
+        text = self.other_texts[span.path] if span.path else self.text
+        return text[span.start : span.end]
 
     def reachable(self, *functions: int | None) -> tuple[Function, ...]:
         """The functions themselves and all of this file that they call, directly or through others, in id order."""

@@ -19,7 +19,7 @@ def catches_its_errors(task: Task | None, file: FileFacts) -> bool:
         return False
     try:
         # below `if 1:`, so that an indented function need not be dedented (which would change its strings)
-        tree = ast.parse(f"if 1:\n{function.indent or ' '}{file.text[function.span.start : function.span.end]}")
+        tree = ast.parse(f"if 1:\n{function.indent or ' '}{file.cut(function.span)}")
     except SyntaxError:  # newer syntax than the running Python: nothing is known
         return False
     definition = next((node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)), None)

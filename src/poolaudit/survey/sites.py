@@ -112,6 +112,7 @@ class _Assembly:
             called_at_import=frozenset(self._import_points),
             called_under_guard=frozenset(self._guard_points),
             names=frozenset(trace.names),
+            other_texts={path: module.text for path, module in trace.modules.items() if path},
         )
 
     def _imports(self) -> Iterator[Import]:

@@ -95,7 +95,7 @@ def _is_retried(operation: Operation, wait: Use) -> bool:
 
 
 def _body(handler: Handler, file: FileFacts) -> str:
-    return file.text[handler.body.start : handler.body.end]
+    return file.cut(handler.body)
 
 
 RULE = Rule(code="PA506", name="ineffective-cancel", severity="warning", check=check, doc=__doc__)
