@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 from poolaudit.facts import Evidence
-from poolaudit.needs import killing, uses, workers
+from poolaudit.needs import killing, kinds, uses, workers
 from poolaudit.settings import Settings, Version
 from poolaudit.survey import survey_file
 from poolaudit.tree import Subject
@@ -495,3 +495,19 @@ def test_an_executors_workers_are_killed(use: str, answer: str) -> None:
         {use}
     """
     assert killing.kill(subject(program)).answer == answer
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("from mpi4py.futures import MPIPoolExecutor", "yes"),
+        ("import loky", "yes"),
+        ("from dask.distributed import Client; executor = Client().get_executor()", "yes"),
+        ("from dask.distributed import Client; client = Client()", "no"),
+        ("import dask.array", "no"),
+        ("from ray.util.multiprocessing import Pool as RayPool", "no"),
+    ],
+)
+def test_a_cluster_with_the_executor_api(line: str, answer: str) -> None:
+    about = subject(f"{line}\nwith Pool(2) as pool:\n    print(pool.map(square, [1]))\n")
+    assert kinds.executor_ahead(about).answer == answer

@@ -118,6 +118,13 @@ def test_a_question_that_leads_nowhere_else_is_traced_and_flips_nothing() -> Non
     assert len(decision.not_known) == 1
 
 
+def test_what_a_pool_is_cannot_flip() -> None:
+    question = Answers(kill="yes").question("kill")
+    tree = Tree(Branch(Question(question.word, question.text, question.ask, identity=True), yes=EITHER, no=POOL, unknown=POOL))
+    decision = decide(tree, subject())
+    assert (decision.would_flip, decision.not_taken) == ((), ())
+
+
 def test_what_one_fact_leaves_open_is_one_sentence_with_the_comment_that_would_state_it() -> None:
     assert decide(small(Answers(kill="unknown", cancel="unknown")), subject()).not_known == (
         "Does it kill? Does it cancel? Not known: the work is elsewhere. "

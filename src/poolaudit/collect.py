@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from poolaudit.edits import Edit, insert
 from poolaudit.facts import Block, FileFacts, Operation, Point, Span, Step
 
-_NAMES = {"result": (("futures", "pending"), ("future", "submitted")), "get": (("results", "pending"), ("result", "submitted"))}
+_NAMES = {
+    "result": (("futures", "pending", "submitted"), ("future", "each", "task")),
+    "get": (("results", "pending", "submitted"), ("result", "each", "task")),
+}
 """Per reading method: names for the list and for one handle, in order of preference."""
 
 _LEAVES = re.compile(r"\b(?:return|raise|break|continue|yield|exit|_exit)\b")
@@ -148,7 +151,7 @@ def _unreachable(point: Point, place: Place, file: FileFacts, kept: bool = False
     if not point.statement.alone:
         return Refusal("the line holds several statements")
     if point.span.end > place.offset or [*map(_key, point.path[: len(place.path)])] != [*map(_key, place.path)]:
-        return Refusal("the work is submitted elsewhere")
+        return Refusal("the work is submitted in another block than the one that waits for it")
     if any(step.block.kind == "while" or step.block.forever for step in inner):
         return Refusal("the loop has no known end: the list would grow without bound")
     if not kept and any(step.block.kind not in ("for", "if", "with", "try", "match") for step in inner):
@@ -172,4 +175,8 @@ def mentions(name: str, scope: int, file: FileFacts) -> list[str]:
     """Where the text of a scope mentions a name: a local name that it does not mention is free."""
     function = file.functions.get(scope)
     span = function.span if function else Span(0, len(file.text))
+<<<<<<< HEAD
     return re.findall(rf"\b{name}\b", file.cut(span))
+=======
+    return re.findall(rf"(?<![\w.]){name}\b", file.text[span.start : span.end])
+>>>>>>> main

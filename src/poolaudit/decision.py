@@ -16,9 +16,9 @@ from poolaudit.tree import ONWARD, Branch, Decision, Leaf, Node, Note, Question,
 
 # --- the questions: a word for assume[..], the text, and the predicate that answers it
 
-THIRD_PARTY = Question("third-party", "Is it a pool of another library, or a manager's?", kinds.third_party)
-TORCH = Question("torch", "Is it torch.multiprocessing?", kinds.torch)
-EXECUTOR = Question("executor", "Is it an executor today?", kinds.executor)
+THIRD_PARTY = Question("third-party", "Is it a pool of another library, or a manager's?", kinds.third_party, identity=True)
+TORCH = Question("torch", "Is it torch.multiprocessing?", kinds.torch, identity=True)
+EXECUTOR = Question("executor", "Is it an executor today?", kinds.executor, identity=True)
 
 PICKLABLE = Question("picklable", "Can every task be pickled?", workers.picklable)
 FORK_SAFE = Question("fork-safe", "Does it work alike when the start method is not fork?", readiness.fork_safe)

@@ -34,6 +34,9 @@ Progress = Callable[[str, int, int], None]
 RECURSION_LIMIT = 10_000
 """Frames that one file may need: an expression of a thousand terms takes several for each. Beyond it the file is a problem."""
 
+GC_THRESHOLDS = (100_000, 20, 100)
+"""Measured on 313 files with pools: 3 % slower than no collection at all, and a quarter of its memory (976 against 255 MiB)."""
+
 CRASH = "crash"
 NOT_WRITTEN = "not-written"
 
@@ -180,16 +183,17 @@ class _Run:
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
-        """No garbage collection, and room for deep expressions, while files are surveyed."""
-        limit, collects = sys.getrecursionlimit(), gc.isenabled()
+        """Rare garbage collections, and room for deep expressions, while files are surveyed."""
+        limit, thresholds = sys.getrecursionlimit(), gc.get_threshold()
         sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
-        gc.disable()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         try:
             yield
         finally:
             sys.setrecursionlimit(limit)
-            if collects:
-                gc.enable()
+            gc.set_threshold(*thresholds)
+            gc.unfreeze()
 
     def report(self, discovery: Discovery, files: Iterable[FileReport], patches: Sequence[FilePatch] = ()) -> Report:
         unread = [FileReport(problem.path, None, problems=(problem,)) for problem in discovery.unreadable]

@@ -36,8 +36,10 @@ def parsed(source: str) -> ast.stmt:
 def free_names(node: ast.FunctionDef | ast.Lambda) -> list[str]:
     """The names that the body takes from around the function, in order of appearance."""
     table = symtable.symtable(ast.unparse(_bare(node)), "<function>", "exec")
-    outside = _globals_of(table.get_children()[0])
-    seen = [each.id for each in ast.walk(node) if isinstance(each, ast.Name)]
+    (scope,) = (child for child in table.get_children() if isinstance(child, symtable.Function))
+    outside = _globals_of(scope)
+    names = [each for each in ast.walk(node) if isinstance(each, ast.Name)]
+    seen = [each.id for each in sorted(names, key=lambda each: (each.lineno, each.col_offset))]
     return [*dict.fromkeys(name for name in seen if name in outside), *sorted(outside - set(seen))]
 
 
@@ -57,19 +59,20 @@ def has_plain_defaults(node: ast.FunctionDef | ast.Lambda) -> bool:
 
 def with_keywords(parameters: str, arguments: ast.arguments, names: tuple[str, ...]) -> str:
     """The text of a parameter list with keyword-only parameters added. Raises Refused."""
-    parameters = parameters.strip()
+    text = parameters.strip()
     if not names:
-        return parameters
-    if "#" in parameters:
+        return text
+    if "#" in text:
         raise Refused("its parameters hold a comment")
+    lead, _, trail = parameters.partition(text) if text else ("", "", "")
     added = ", ".join(names)
     if not arguments.vararg and not arguments.kwonlyargs:
         added = f"*, {added}"
     if arguments.kwarg:
-        start = [found.start() for found in re.finditer(rf"\*\*\s*{arguments.kwarg.arg}\b", parameters)][-1]
-        return f"{parameters[:start]}{added}, {parameters[start:]}"
-    head = parameters.removesuffix(",").rstrip()
-    return f"{head}, {added}" if head else added
+        start = [found.start() for found in re.finditer(rf"\*\*\s*{arguments.kwarg.arg}\b", text)][-1]
+        return f"{lead}{text[:start]}{added}, {text[start:]}{trail}"
+    head = text.removesuffix(",").rstrip()
+    return f"{lead}{head}, {added}{text[len(head) :]}{trail}" if head else added
 
 
 def bindings(function: ast.AST, name: str) -> int:

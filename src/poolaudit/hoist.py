@@ -204,6 +204,8 @@ def _surroundings(
         value = capture.value if capture else _only_value(file, name)
         if value is None and not varies:
             raise Refused(f"`{name}` is not known at module level")
+        if value is not None and value.kind in ("api", "module"):
+            raise Refused(f"it uses `{name}`, which is imported where it stands")
         plain = _is_plain(file, value) if value and not varies else None
         if plain is False:
             raise Refused(f"it uses `{name}`, which cannot be pickled either")
@@ -216,7 +218,7 @@ def _surroundings(
 
 def _is_plain(file: FileFacts, value: Value) -> bool | None:
     """True: plain data or a function of module level. False: it cannot be pickled. None: not known."""
-    if value.kind in ("lambda", "module", "pool", "handle", "generator"):
+    if value.kind in ("lambda", "pool", "handle", "generator"):
         return False
     if value.kind == "function" and value.function is not None:
         function = file.functions.get(value.function)

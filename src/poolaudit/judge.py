@@ -81,9 +81,10 @@ def survey(source: SourceFile, problems: list[Problem], project: Project | None 
         try:
             return survey_file(source.name, source.text, project=project)
         except Unparsable as error:
-            hint = " (this looks like Python 2)" if syntax.looks_like_python_2(source.text) else ""
-            message = f"cannot be parsed: {error.message}{hint}"
-            problems.append(Problem(UNREADABLE, message, source.name, error.line, error.column))
+            # Python's own words are better than libcst's, where it agrees that something is wrong
+            why = syntax.complaint(source.text) or syntax.Complaint(error.message, error.line, error.column, python_2=False)
+            hint = " (this looks like Python 2)" if why.python_2 else ""
+            problems.append(Problem(UNREADABLE, f"cannot be parsed: {why.message}{hint}", source.name, why.line, why.column))
         except RecursionError:
             problems.append(Problem(UNREADABLE, TOO_DEEP, source.name))
         return None

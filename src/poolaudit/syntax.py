@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from dataclasses import dataclass
 
 from poolaudit.facts import Span
 from poolaudit.settings import Version
@@ -67,15 +68,26 @@ def compiles(text: str) -> None:
         compile(text, "<text>", "exec", dont_inherit=True)
 
 
-def looks_like_python_2(text: str) -> bool:
-    """The first line that Python refuses is one that Python 2 takes."""
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """Why the running Python does not take a text. Line and column from 1, 0 when unknown."""
+
+    message: str
+    line: int
+    column: int
+    python_2: bool
+    """The line is one that Python 2 takes."""
+
+
+def complaint(text: str) -> Complaint | None:
+    """What is wrong with a text, in the words of the running Python; None when it takes the text, or cannot say."""
     try:
         parse(text)
     except SyntaxError as error:
-        if "Missing parentheses in call to" in str(error.msg):
-            return True
         lines = NEWLINE.split(text)
-        return error.lineno is not None and error.lineno <= len(lines) and PYTHON_2.search(lines[error.lineno - 1]) is not None
+        line = lines[error.lineno - 1] if error.lineno and error.lineno <= len(lines) else ""
+        python_2 = "Missing parentheses in call to" in error.msg or PYTHON_2.search(line) is not None
+        return Complaint(error.msg, error.lineno or 0, error.offset or 0, python_2)
     except (ValueError, RecursionError, MemoryError):
-        return False
-    return False
+        return None
+    return None

@@ -39,6 +39,8 @@ class Question:
     word: str
     text: str
     ask: Callable[[Subject], Evidence]
+    identity: bool = False
+    """It asks what the pool is, not what its code needs: the other answer would be another program, so nothing is said of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,8 @@ def decide(tree: Tree, subject: Subject) -> Decision:
     would_flip: list[str] = []
     not_taken: list[str] = []
     for branch in way:
+        if branch.question.identity:
+            continue
         given = asked(branch.question).answer
         for answer, other in _elsewhere(branch, given, asked):
             sentence = f"{branch.question.text} If {answer}: {other.verdict}, {other.strength} ({other.reason})."

@@ -29,19 +29,19 @@ _QUIET_METHODS = frozenset(
 )
 
 
-def may_wait(text: str) -> bool:
+def may_wait(text: str, ignoring: frozenset[str] = frozenset()) -> bool:
     """Something in `text` may block: a call that is not known to return at once, `with`, `while`, `await` or `yield`.
 
-    Text inside strings is taken for code: it errs towards waiting.
+    `ignoring`: methods that do not count. Text inside strings is taken for code: it errs towards waiting.
     """
     text = _COMMENT.sub("", text)
-    return bool(_WAITING_WORDS.search(text)) or any(not _quiet(match[1]) for match in _CALL.finditer(text))
+    return bool(_WAITING_WORDS.search(text)) or any(not _quiet(match[1], ignoring) for match in _CALL.finditer(text))
 
 
-def _quiet(callee: str) -> bool:
+def _quiet(callee: str, ignoring: frozenset[str]) -> bool:
     receiver, _, name = callee.rpartition(".")
     if receiver:
-        return name in _QUIET_METHODS
+        return name in _QUIET_METHODS or name in ignoring
     return name in _QUIET_BUILTINS or name in _QUIET_WORDS
 
 

@@ -46,7 +46,10 @@ def every_target_3_14(subject: Subject) -> Evidence:
 
 
 def executor_ahead(subject: Subject) -> Evidence:
-    return _imported(subject, ("dask.distributed", "distributed", "mpi4py.futures", "loky"), "offers the Executor API")
+    """loky and mpi4py.futures are executors; of dask it is what get_executor() gives, not every use of a Client."""
+    modules = ("loky", "mpi4py.futures")
+    dask = ("dask.distributed", "distributed") if ".get_executor(" in subject.file.text else ()
+    return _imported(subject, (*modules, *dask), "offers the Executor API")
 
 
 def pool_ahead(subject: Subject) -> Evidence:
@@ -61,4 +64,4 @@ def _imported(subject: Subject, modules: tuple[str, ...], offers: str) -> Eviden
                 if any(use.binding == "import" and (use.in_try or use.conditional) for use in file.globals.get(each.name, ())):
                     return Evidence("unknown", f"`{module}` is imported where it is installed", each.span)
                 return Evidence("yes", f"`{module}` is imported and {offers}", each.span)
-    return Evidence("no", f"the file imports none of {', '.join(modules)}")
+    return Evidence("no", f"no such cluster is imported, as {modules[0]}")

@@ -70,17 +70,26 @@ def _waiting_uses(operation: Operation) -> Iterator[Use]:
 
 
 def _is_known_done(use: Use) -> bool:
-    return use.how in KNOWN_DONE or (use.how == "wait_futures" and use.awaited)
+    return use.how in KNOWN_DONE or use.awaited  # whatever was awaited with it, such as asyncio.to_thread(result.get)
 
 
 def _end_waits(site: PoolSite, file: FileFacts, end: End) -> bool:
-    """A shutdown or join that waits for the workers, in a coroutine."""
+    """A shutdown or join in a coroutine that waits for workers which may be busy."""
     function = file.functions.get(end.point.scope)
     if function is None or not function.is_async or end.how not in ("shutdown", "join"):
         return False
     wait = find_argument(end.arguments, "wait", 0)
+    settled = all(_is_settled(operation, end) for operation in site.operations)
     killed = any(other.how == "terminate" for other in site.ends)
-    return not killed and (wait is None or (wait.value.kind == "const" and bool(wait.value.const)))
+    return not killed and not settled and (wait is None or (wait.value.kind == "const" and bool(wait.value.const)))
+
+
+def _is_settled(operation: Operation, end: End) -> bool:
+    """Its work was waited for, in one way or another, before the end."""
+    if operation.handle.kind == "value" or operation.awaited:
+        return True
+    waiting = WAITS.get(operation.handle.kind, frozenset()) | KNOWN_DONE - {"done", "ready", "add_done_callback"}
+    return any((use.how in waiting or use.awaited) and before(use.point, end.point) for use in operation.handle.uses)
 
 
 def _fix(file: FileFacts, settings: Settings, operation: Operation, use: Use) -> Fix | None:

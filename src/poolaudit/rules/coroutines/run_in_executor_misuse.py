@@ -24,7 +24,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
         if operation.method != "run_in_executor" or not operation.process_only or operation.sites[0] != site.index:
             continue
         finding = _pool(site, operation) if site.kind == "pool" else _coroutine_function(file, operation)
-        if finding is not None and not expects_failure(file, operation.point):
+        if finding is not None and not expects_failure(file, operation):
             yield finding
 
 

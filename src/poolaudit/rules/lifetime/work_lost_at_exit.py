@@ -49,6 +49,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
 def _is_lost(operation: Operation, site: PoolSite, block: Block, file: FileFacts) -> bool:
     return (
         operation.method in ASYNC_METHODS
+        and operation.handle.kind == "async_result"
         and operation.process_only
         and operation.sites == (site.index,)
         and outstanding_at_end(operation, block, file)
@@ -90,6 +91,8 @@ def _join(operation: Operation, lost: list[Operation], site: PoolSite, block: Bl
     others = [other for other in site.operations if other not in lost and other.method not in BLOCKING_METHODS]
     if operation.in_async:
         return Refusal("waiting here would block the event loop")
+    if _returned(operation):
+        return Refusal("the handle leaves the block with the work undone: read the result first")
     if not read:
         return _read(operation, block, file)
     if any(use.timeout for use in read):
@@ -97,7 +100,7 @@ def _join(operation: Operation, lost: list[Operation], site: PoolSite, block: Bl
     if others or not site.complete or site.name is None or not site.name.isidentifier():
         return Refusal("the pool has other work, which may never end")
     if any(not inside(other.point, block) for other in lost):
-        return Refusal("the work is submitted elsewhere")
+        return Refusal("some of the work is submitted outside the block")
     place = end_of(block, file)
     if isinstance(place, Refusal):
         return place

@@ -29,7 +29,7 @@ from poolaudit.settings import Settings
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
     for operation in site.operations:
-        if not operation.process_only or operation.sites[0] != site.index or expects_failure(file, operation.point):
+        if not operation.process_only or operation.sites[0] != site.index or expects_failure(file, operation):
             continue
         seen: set[str] = set()
         for where, function, owner, role in _sent(operation):

@@ -38,7 +38,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
 
 def _lethal(file: FileFacts, operation: Operation) -> Iterator[tuple[Raised, ClassFact]]:
     """The classes that the task raises and that cannot be rebuilt, each with its first `raise`."""
-    if expects_failure(file, operation.point):
+    if expects_failure(file, operation):
         return
     seen: set[int] = set()
     for raised, owner in escaping(file, operation.task):

@@ -58,7 +58,7 @@ UNPICKLABLE_CALLS = {
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
     for operation in site.operations:
         task = operation.task
-        if not operation.process_only or operation.sites[0] != site.index or expects_failure(file, operation.point):
+        if not operation.process_only or operation.sites[0] != site.index or expects_failure(file, operation):
             continue
         if task is None or task.kind not in ("function", "nested", "method", "lambda", "instance") or task.function is None:
             continue

@@ -30,6 +30,12 @@ from poolaudit.survey.families import ASYNC_METHODS
 _SILENT_USES = frozenset({"wait", "ready", "done", "running", "cancel", "cancelled", "drop", "len", "test"})
 """Uses of a handle after which nobody knows whether the task failed."""
 
+_LOOKS = frozenset({"iterate", "consume", "index", "zip"})
+"""Uses of a list of handles: what happens to each of them is a use of its own."""
+
+_WARM_UP = frozenset({f"builtins.{name}" for name in ("bool", "dict", "int", "list", "print", "set", "str", "tuple")})
+_WARM_UP |= {"time.sleep", "os.getpid"}
+
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
     dropped = [operation for operation in site.operations if _is_discarded(operation, site, file)]
@@ -49,13 +55,27 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
 def _is_discarded(operation: Operation, site: PoolSite, file: FileFacts) -> bool:
     if operation.method not in ASYNC_METHODS | {"submit"} or not operation.process_only or operation.sites[0] != site.index:
         return False
-    if any(kind != "callback" for kind, _ in operation.callbacks) or any(
-        argument.star == "**" for argument in operation.arguments
-    ):
+    handle = operation.handle
+    if handle.kind not in ("future", "async_result") or not (handle.bare or handle.complete):
         return False
-    if not operation.handle.bare and not operation.handle.complete:
+    if _may_report(operation) or _cannot_fail(operation) or catches_its_errors(operation.task, site, file):
         return False
-    return all(use.how in _SILENT_USES for use in operation.handle.uses) and not catches_its_errors(operation.task, file)
+    return all(_tells_nothing(use) for use in handle.uses)
+
+
+def _may_report(operation: Operation) -> bool:
+    """An error_callback or done callback is given, or may hide in `**options`."""
+    hidden = operation.method in ASYNC_METHODS and any(argument.star == "**" for argument in operation.arguments)
+    return hidden or any(kind != "callback" for kind, _ in operation.callbacks)
+
+
+def _cannot_fail(operation: Operation) -> bool:
+    """`submit(int)`, `submit(time.sleep, 1)`: work that only starts the workers."""
+    return operation.task is not None and not operation.task.partial and operation.task.api in _WARM_UP
+
+
+def _tells_nothing(use: Use) -> bool:
+    return use.how in _SILENT_USES or (use.via == "collection" and use.how in _LOOKS)
 
 
 def _waits(operation: Operation) -> tuple[Use, ...]:

@@ -47,8 +47,8 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
         handler = _handler(wait, block)
         if handler is None or _is_retried(operation, wait) or may_wait(_body(handler, file)) or handler.reraises:
             continue
-        if wait.via != "direct" and any(use.how == "cancel" for use in operation.handle.uses):
-            continue
+        if _loop_over_futures(operation, wait) and any(use.how == "cancel" for use in operation.handle.uses):
+            continue  # those that have not started yet are cancelled for good
         cancel = next((use for use in operation.handle.uses if use.how == "cancel" and use.point.span in handler.body), None)
         yield Finding(
             wait.point.span,
@@ -86,12 +86,17 @@ def _handler(wait: Use, block: Block) -> Handler | None:
     return None
 
 
-def _is_retried(operation: Operation, wait: Use) -> bool:
-    """A loop in which the same future may be waited for more than once."""
+def _loop_over_futures(operation: Operation, wait: Use) -> Block | None:
+    """The loop around the wait, unless the future is made in the same round of it."""
     loop = innermost_loop(wait.point)
-    if loop is None or operation.loop is loop:
-        return False
-    return loop.kind == "while" or loop.forever or wait.via == "direct"
+    return None if loop is None or operation.loop is loop else loop
+
+
+def _is_retried(operation: Operation, wait: Use) -> bool:
+    """A loop in which the same future may be waited for more than once: it does not iterate over the futures."""
+    loop = _loop_over_futures(operation, wait)
+    over_futures = any(use.how in ("iterate", "zip") and loop and use.point.span in loop.header for use in operation.handle.uses)
+    return loop is not None and not over_futures
 
 
 def _body(handler: Handler, file: FileFacts) -> str:

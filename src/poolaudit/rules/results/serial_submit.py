@@ -76,7 +76,7 @@ def _is_serial(operation: Operation, wait: Use, loop: Block, operations: list[Op
         return False
     if any(other is not operation and other.loop is loop for other in operations):
         return False  # two at a time, or a pipeline
-    if any(step.block.kind in ("if", "while", "match") and step.arm == "condition" for step in wait.point.path):
+    if wait.point.statement.form == "header":
         return False  # the result decides what happens next
     text = file.cut(loop.span)
     return not _CLOCK.search(text) and _independent(operation, loop, file)
@@ -146,7 +146,7 @@ def _in_loop(operation: Operation, wait: Use, loop: Block, handle: str, asked: s
     alone = operation.point.statement.span.start == loop.body.start and inner is loop
     elsewhere = any(
         len(mentions(name, operation.point.scope, file))
-        != sum(len(re.findall(rf"\b{name}\b", file.cut(span))) for span in (header, call))
+        != sum(len(re.findall(rf"(?<![\w.]){name}\b", file.cut(span))) for span in (header, call))
         for name in loop.targets
     )
     bare_tuple = loop.iterable is None or (loop.iterable.kind == "tuple" and not loop.iterable.parenthesized)

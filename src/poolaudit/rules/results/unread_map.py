@@ -1,9 +1,10 @@
-"""The results of Executor.map are never read, so that the errors of its tasks vanish.
+"""The results of Executor.map, or of a Pool's imap, are never read, so that the errors of its tasks vanish.
 
-Why it hurts: Executor.map hands out results, and raises the first error, only while it is iterated. When nobody does, a
-failing task leaves no trace: the program ends with exit status 0 and not a line on stderr.
+Why it hurts: Executor.map, Pool.imap and Pool.imap_unordered hand out results, and raise the first error, only while
+they are iterated. When nobody does, a failing task leaves no trace: the program ends with exit status 0 and not a line
+on stderr.
 
-When it is fine: the task catches and reports its own errors. Pool.map is another matter: it blocks and raises.
+When it is fine: the task catches and reports its own errors. Pool.map is another matter: it waits and raises.
 
 Limitations: an iterator that is passed on, returned or stored where it cannot be followed is left alone.
 
@@ -22,18 +23,17 @@ from poolaudit.settings import Settings
 
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-    if site.kind != "executor":
-        return
     for operation in site.operations:
-        if operation.method != "map" or not operation.process_only or operation.sites[0] != site.index:
+        # of a pool, imap and imap_unordered give iterators: map waits and raises by itself
+        if operation.handle.kind != "iterator" or not operation.process_only or operation.sites[0] != site.index:
             continue
-        if not _is_unread(operation) or catches_its_errors(operation.task, file):
+        if not _is_unread(operation) or catches_its_errors(operation.task, site, file):
             continue
         task = f"`{operation.task.name}`" if operation.task and operation.task.name else "the task"
         reason = _reason_against(operation)
         yield Finding(
             operation.point.span,
-            f"errors of {task} vanish: the results of `map` are never read",
+            f"errors of {task} vanish: the results of `{operation.method}` are never read",
             label="an iterator that nobody reads",
             notes=(f"no fix: {reason}",) if reason else (),
             fix=None if reason else _fix(operation),

@@ -15,6 +15,7 @@ Fix: names the right class; the old one stays beside it where the task, or other
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -51,6 +52,7 @@ _FUTURE = _Raised(
 )
 _TIMED = {"pool": frozenset({"get", "next"}), "executor": frozenset({"result", "exception", "as_completed"})}
 _READS = frozenset({"iterate", "consume", "next"})
+_ASKS = frozenset({"get", "result"})
 _HARMLESS_CALLS = frozenset({"time.sleep"})
 
 
@@ -65,7 +67,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
         if found is None or found[1].span in seen:
             continue
         block, name = found
-        if may_wait(_without(block.body, use.point.span, file)):
+        if may_wait(_without(block.body, use.point.span, file), _ASKS):
             continue  # something else of the try may raise the named class
         seen.add(name.span)
         versions = (
@@ -76,7 +78,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
         fix = _fix(operation, name, block, raised, file)
         yield Finding(
             name.span,
-            f"`{name.text}` does not catch the timeout of `{use.how}`{versions}: {raised.module}.TimeoutError is raised",
+            f"`{name.text}` does not catch the timeout of `{_name(use)}`{versions}: {raised.module}.TimeoutError is raised",
             label="another class",
             related=(Related(use.point.span, f"raises {raised.module}.TimeoutError"),),
             notes=() if fix else (f"no fix: `{raised.module}` cannot be imported here without a clash",),
@@ -96,6 +98,10 @@ def _timed_uses(site: PoolSite) -> Iterator[tuple[Operation, Use]]:
                 yield operation, use
 
 
+def _name(use: Use) -> str:
+    return use.how if use.timeout is not None else "map"
+
+
 def _wrong_handler(use: Use, wrong: frozenset[str], catching: frozenset[str], raised: _Raised) -> tuple[Block, Name] | None:
     """The innermost try with a handler for a wrong class, and that class; None where the right one is or may be caught."""
     found = None
@@ -109,10 +115,17 @@ def _wrong_handler(use: Use, wrong: frozenset[str], catching: frozenset[str], ra
             continue
         if any(not handler.types for handler in step.block.handlers):
             return None
-        if any((name.api is None and name.class_id is None) or name.api in catching for name in names):
+        if any(not _is_known(name) or name.api in catching for name in names):
             return None
         found = next(((step.block, name) for name in names if name.api in wrong), None)
     return found
+
+
+def _is_known(name: Name) -> bool:
+    """An exception class whose ancestors are known: of this file or of the standard library, not an alias of who knows what."""
+    if name.api is None:
+        return name.class_id is not None
+    return name.api.partition(".")[0] in sys.stdlib_module_names
 
 
 def _without(body: Span, call: Span, file: FileFacts) -> str:
