@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from poolaudit import engine
+from poolaudit.config import load
 from poolaudit.facts import FileFacts, Operation
+from poolaudit.layout import Layout
 from poolaudit.survey import survey_file
 from poolaudit.survey.project import Project
 
@@ -27,7 +30,7 @@ def survey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Survey:
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(textwrap.dedent(source))
-        return survey_file(main, textwrap.dedent(files[main]), project=Project(str(tmp_path)))
+        return survey_file(main, textwrap.dedent(files[main]), project=Project(Layout(str(tmp_path))))
 
     return run
 
@@ -190,6 +193,32 @@ def test_mutual_imports_and_recursion(survey: Survey) -> None:
         }
     )
     assert [operation.method for operation in facts.sites[0].operations] == ["map"]
+
+
+def test_a_file_that_borrows_a_pool_is_found_however_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        "pkg/__init__.py": "from .pools import make\n",
+        "pkg/pools.py": "from multiprocessing import Pool\ndef make():\n    return Pool(2)\n",
+        "use.py": "from pkg import make\nwith make() as pool:\n"
+        "    pool.imap(lambda x: x, [1])\n    pool.apply_async(lambda x: x, (1,)).get()\n",
+        "other.py": "from pkg import make\nclient.submit(1)\n",
+        "far.py": "import json\nclient.submit(1)\n",
+    }
+    for name, source in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(source)
+    monkeypatch.chdir(tmp_path)
+    config = load(tmp_path, isolated=True)
+
+    def codes(*paths: str) -> list[tuple[str, str]]:
+        report = engine.audit(paths, config)
+        assert not report.problems
+        return [(file.path, found.code) for file in report.files for found in file.findings if file.path.endswith("use.py")]
+
+    assert [code for _, code in codes("use.py")] == ["PA201", "PA201"]
+    assert [code for _, code in codes(".")] == ["PA201", "PA201"]
+    assert engine.audit(["."], config).candidates == 3
 
 
 def test_what_is_not_there_is_unknown(survey: Survey) -> None:

@@ -13,12 +13,6 @@ _EXPECTS = re.compile(r"\b(?:raises|assertRaises|assertRaisesRegex)\s*\(")
 _SWALLOWS = re.compile(r"\bsuppress\s*\(")
 
 
-<<<<<<< HEAD
-def expects_failure(file: FileFacts, point: Point) -> bool:
-    """The point lies in a `with pytest.raises(..)`, `with self.assertRaises(..)`, `with suppress(..)` or the like."""
-    withs = (step.block for step in point.path if step.block.kind == "with")
-    return any(_EXPECTING.search(file.cut(block.header)) for block in withs)
-=======
 def expects_failure(file: FileFacts, operation: Operation) -> bool:
     """The function around the operation asserts that something raises, or the operation stands in a `with suppress(..)`."""
     function = file.functions.get(operation.point.scope)
@@ -26,4 +20,3 @@ def expects_failure(file: FileFacts, operation: Operation) -> bool:
         return True
     withs = (step.block for step in operation.point.path if step.block.kind == "with")
     return any(_SWALLOWS.search(file.text, block.header.start, block.header.end) for block in withs)
->>>>>>> main

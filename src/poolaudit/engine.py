@@ -148,9 +148,10 @@ class _Run:
     @cached_property
     def project(self) -> Project:
         """What the surveyed files import, parsed once for the whole run."""
+        from poolaudit.layout import Layout
         from poolaudit.survey.project import Project
 
-        return Project(str(self.config.root))
+        return Project(Layout(str(self.config.root)))
 
     def judged(self, source: SourceFile, *, full: bool) -> FileReport:
         from poolaudit.judge import judge

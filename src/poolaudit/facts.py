@@ -357,7 +357,8 @@ class Use:
 
     iterate: for / comprehension over it, one by one. consume: drained at once (list, sorted, sum, set, dict, star arguments).
     zip: handed to zip / enumerate with `partners`. test: truth, comparison, isinstance.
-    put: into a container that is not followed. store: to an attribute, subscript or global that is not followed. pass: to a callee that is not followed.
+    put: into a container that is not followed. store: to an attribute, subscript or global that is not followed.
+    pass: to a callee that is not followed.
     method: any other method, named by `name`. drop: the expression statement is only this.
     """
 

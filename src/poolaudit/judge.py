@@ -68,7 +68,7 @@ def judge(
 
 
 def _trimmed(facts: FileFacts, own: tuple[PoolSite, ...], found: Iterable[Reported]) -> FileFacts:
-    """The facts for a report: pools of other files are reported there, and of their texts only those stay that a finding shows."""
+    """The facts for a report: pools of other files are reported there, of their texts only those stay that a finding shows."""
     shown = {related.where.path for each in found for related in each.finding.related}
     return replace(facts, sites=own, other_texts={path: text for path, text in facts.other_texts.items() if path in shown})
 

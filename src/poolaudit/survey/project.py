@@ -6,11 +6,11 @@ What cannot be found stays unknown. Knows module names and paths. Must never kno
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from poolaudit.layout import Layout
 from poolaudit.source import Unreadable, read
 from poolaudit.survey import Unparsable, ir
 from poolaudit.survey.objects import (
@@ -72,73 +72,24 @@ class Module:
 class Project:
     """Finds and parses modules. One object serves a whole run and remembers what it has parsed."""
 
-    root: str = ""
-    """Nothing outside of this folder is read; '' = no bound."""
+    layout: Layout
     _parsed: dict[str, Module | None] = field(default_factory=dict)
-    _roots: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def module_name(self, path: str) -> str:
-        """The dotted name of a file by the packages around it: 'pkg.sub.work', 'pkg' for pkg/__init__.py."""
-        folder, file = os.path.split(path)
-        parts = [] if file == "__init__.py" else [file.rpartition(".")[0]]
-        while os.path.isfile(os.path.join(folder, "__init__.py")):
-            folder, package = os.path.split(os.path.abspath(folder) if folder in ("", ".", "..") else folder)
-            parts.insert(0, package)
-        return ".".join(parts)
+        """The dotted name of a file by the packages around it."""
+        return self.layout.module_name(path)
 
     def find(self, name: str, importer: str) -> Module | None:
         """The module that holds `name` ('pkg.work.enrich'), looked for from the file that imports it."""
-        parts = name.split(".")
-        for root in self._import_roots(importer):
-            found = self._locate(root, parts)
-            if found is not None:
-                path, length = found
-                module = self._parse(path, ".".join(parts[:length]))
-                if module is not None:
-                    return module
-        return None
-
-    def _import_roots(self, importer: str) -> tuple[str, ...]:
-        """Folders that a file's absolute imports start from: its package's parent, its own folder, the root, root/src."""
-        folder = os.path.dirname(importer)
-        known = self._roots.get(folder)
-        if known is None:
-            package = folder
-            while os.path.isfile(os.path.join(package, "__init__.py")):
-                package = os.path.normpath(os.path.join(package, os.pardir))
-            roots = [package, folder]
-            if self.root:
-                inside = os.path.relpath(self.root) if not os.path.isabs(importer) else self.root
-                roots += [inside, os.path.join(inside, "src")]
-            known = self._roots[folder] = tuple(dict.fromkeys(os.path.normpath(root or os.curdir) for root in roots))
-        return known
-
-    def _locate(self, root: str, parts: list[str]) -> tuple[str, int] | None:
-        """The file of the longest prefix of a name that is a module below `root`, and the prefix's length."""
-        folder = root
-        for index, part in enumerate(parts):
-            file = os.path.join(folder, f"{part}.py")
-            inner = os.path.join(folder, part)
-            # a package wins over a module of the same name, as it does in Python
-            if os.path.isfile(os.path.join(inner, "__init__.py")) or (os.path.isdir(inner) and not os.path.isfile(file)):
-                folder = inner
-                continue
-            if os.path.isfile(file):
-                return file, index + 1
-            package = os.path.join(folder, "__init__.py")
-            return (package, index) if index and os.path.isfile(package) else None
-        package = os.path.join(folder, "__init__.py")
-        return (package, len(parts)) if os.path.isfile(package) else None
-
-    def _parse(self, path: str, name: str) -> Module | None:
-        path = os.path.normpath(path).replace(os.sep, "/")
+        found = self.layout.locate(name, importer)
+        if found is None:
+            return None
+        path, module = found
         if path not in self._parsed:
-            self._parsed[path] = self._parse_once(path, name)
+            self._parsed[path] = self._parse(path, module)
         return self._parsed[path]
 
-    def _parse_once(self, path: str, name: str) -> Module | None:
-        if self.root and not os.path.realpath(path).startswith(os.path.realpath(self.root) + os.sep):
-            return None
+    def _parse(self, path: str, name: str) -> Module | None:
         try:
             text = read(path, path).text
             return None if len(text) > _LARGEST else Module(name, path, text, parse(text), parse_places(text))

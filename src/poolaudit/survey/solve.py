@@ -157,6 +157,14 @@ class Solution:
         cell = self._cells.get(key)
         return set() if cell is None else self._points[cell]
 
+    def containers(self) -> set[ContainerObject]:
+        """Every container that some cell may hold."""
+        return {value for points in self._points for value in points if isinstance(value, ContainerObject)}
+
+    def held(self, container: ContainerObject) -> set[Object]:
+        """What a container's elements and keys may be."""
+        return self.cell_points("element", container.key) | self.cell_points("key", container.key)
+
     def sure(self, node: int, seen: set[int] | None = None) -> bool:
         """The node can be nothing but what `points` says (None and other constants aside)."""
         seen = set() if seen is None else seen
