@@ -21,7 +21,7 @@ def catches_its_errors(task: Task | None, site: PoolSite, file: FileFacts) -> bo
         return False
     try:
         # below `if 1:`, so that an indented function need not be dedented (which would change its strings)
-        tree = ast.parse(f"if 1:\n{function.indent or ' '}{file.cut(function.span)}")
+        tree = ast.parse(f"if 1:\n{function.indent or ' '}{file.text[function.span.start : function.span.end]}")
     except SyntaxError:  # newer syntax than the running Python: nothing is known
         return False
     definition = next((node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)), None)

@@ -317,7 +317,7 @@ def _above_comments(text: str, start: int, indent: str) -> int:
 
 
 def _slice(file: FileFacts, span: Span) -> str:
-    return file.cut(span)
+    return file.text[span.start : span.end]
 
 
 def _line_start(text: str, offset: int) -> int:

@@ -98,7 +98,7 @@ def _of_file(file: FileReport) -> Iterator[Advised]:
             decision=decision,
             readiness=file.readiness[index] if file.readiness else None,
             findings=tuple(each for each in active(file) if each.site == index),
-            pool=harmless(textwrap.shorten(facts.cut(span), 60, placeholder="...")),
+            pool=harmless(textwrap.shorten(facts.text[span.start : span.end], 60, placeholder="...")),
             function=function.qualname if function is not None else "",
         )
 

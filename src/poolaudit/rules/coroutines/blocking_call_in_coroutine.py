@@ -97,18 +97,18 @@ def _fix(file: FileFacts, settings: Settings, operation: Operation, use: Use) ->
         return await_future(file, use.point, use.name_span)
     if use.how in ("result", "exception", "get", "wait") and use.name_span:
         return await_in_thread(file, settings, use.point, use.name_span.end)
-    text = file.cut(use.point.span)
+    text = file.text[use.point.span.start : use.point.span.end]
     end = callee_end(file, use.point.span)
     if use.how == "wait_futures":
         return await_in_thread(file, settings, use.point, end)
     drained = re.fullmatch(r"(?:list|tuple|set|frozenset|sorted|dict)\((.*)\)", text, re.DOTALL)
-    handed = file.cut(operation.point.span)
+    handed = file.text[operation.point.span.start : operation.point.span.end]
     plain = drained is not None and (drained[1] == handed or drained[1].isidentifier())
     return await_in_thread(file, settings, use.point, end) if use.how == "consume" and plain else None
 
 
 def _finding(file: FileFacts, where: Span, fix: Fix | None, operation: Operation | None = None) -> Finding:
-    text = file.cut(where).partition("\n")[0]
+    text = file.text[where.start : where.end].partition("\n")[0]
     related: tuple[Related, ...] = ()
     if operation is not None and operation.point.span not in where:
         related = (Related(operation.point.span, "handed to a worker here"),)

@@ -100,7 +100,7 @@ def _is_retried(operation: Operation, wait: Use) -> bool:
 
 
 def _body(handler: Handler, file: FileFacts) -> str:
-    return file.cut(handler.body)
+    return file.text[handler.body.start : handler.body.end]
 
 
 RULE = Rule(code="PA506", name="ineffective-cancel", severity="warning", check=check, doc=__doc__)
