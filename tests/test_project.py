@@ -216,8 +216,8 @@ def test_a_file_that_borrows_a_pool_is_found_however_it_is_named(tmp_path: Path,
         assert not report.problems
         return [(file.path, found.code) for file in report.files for found in file.findings if file.path.endswith("use.py")]
 
-    assert [code for _, code in codes("use.py")] == ["PA201", "PA201"]
-    assert [code for _, code in codes(".")] == ["PA201", "PA201"]
+    assert [code for _, code in codes("use.py")].count("PA201") == 2
+    assert codes("use.py") == codes(".")
     assert engine.audit(["."], config).candidates == 3
 
 
