@@ -10,7 +10,7 @@ import libcst as cst
 import pytest
 
 from poolaudit.survey import ir
-from poolaudit.survey.places import PlaceTable
+from poolaudit.survey.places import Atlas
 from poolaudit.survey.read_statements import read
 
 PROGRAMS = {
@@ -57,9 +57,9 @@ PROGRAMS = {
 NEWLINES = ["\n", "\r\n"]
 
 
-def _read(text: str, *, with_ast: bool) -> tuple[ir.Trace, PlaceTable]:
+def _read(text: str, *, with_ast: bool) -> tuple[ir.Trace, Atlas]:
     trace = read("program.py", text, cst.parse_module(text), ast.parse(text) if with_ast else None)
-    assert isinstance(trace.places, PlaceTable)
+    assert isinstance(trace.places, Atlas)
     return trace, trace.places
 
 

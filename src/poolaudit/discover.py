@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from poolaudit.config import Config
+from poolaudit.layout import Layout
 from poolaudit.report import Problem
 from poolaudit.source import SourceFile, Unreadable, decode, read_bytes
-from poolaudit.survey.families import LEAF_NAMES, NEEDLES
+from poolaudit.survey.families import BORROWED, LEAF_NAMES, NEEDLES
 
 if TYPE_CHECKING:
+    import ast
+
     from pathspec import GitIgnoreSpec
 
 UNREADABLE = "PA001"
@@ -57,6 +60,7 @@ def discover(paths: Iterable[str], config: Config) -> Discovery:
     paths = list(paths)
     problems: list[Problem] = []
     names = _names(paths, config, problems)
+    layout = Layout(str(config.root))
     candidates = []
     unreadable = []
     with warnings.catch_warnings():
@@ -64,7 +68,7 @@ def discover(paths: Iterable[str], config: Config) -> Discovery:
         warnings.simplefilter("ignore")
         for name in names:
             try:
-                source = candidate(read_bytes(name), name, name)
+                source = candidate(read_bytes(name), name, name, layout)
             except Unreadable as error:  # noqa: PERF203 - one bad file must not end the others
                 unreadable.append(Problem(UNREADABLE, error.message, name, error.line, error.column))
             else:
@@ -73,8 +77,8 @@ def discover(paths: Iterable[str], config: Config) -> Discovery:
     return Discovery(tuple(candidates), len(names), tuple(names), tuple(problems), tuple(unreadable), _covers(paths, config.root))
 
 
-def candidate(data: bytes, name: str, path: str = "") -> SourceFile | None:
-    """The source in `data` if it may hold a process pool, None if it cannot.
+def candidate(data: bytes, name: str, path: str = "", layout: Layout | None = None) -> SourceFile | None:
+    """The source in `data` if it may hold a process pool, or use one that a module of the project holds; None if it cannot.
 
     Raises Unreadable when it cannot be decoded or is nested too deeply for any parser.
     """
@@ -82,7 +86,7 @@ def candidate(data: bytes, name: str, path: str = "") -> SourceFile | None:
         if needle in data:
             break
     else:
-        return None
+        return decode(data, name, path) if layout is not None and _borrows(data, name, layout) else None
     passed = gate(data)
     if passed == "too-deep":
         raise Unreadable(TOO_DEEP)
@@ -122,6 +126,52 @@ def gate(data: bytes) -> Literal["yes", "no", "too-deep"]:
             elif isinstance(value, ast.AST):
                 todo.append(value)
     return "no"
+
+
+def _borrows(data: bytes, name: str, layout: Layout, depth: int = 2) -> bool:
+    """The file calls what pools offer, and imports a module of the project that may hold one, directly or by a re-export."""
+    if depth == 2 and not any(method in data for method in BORROWED):
+        return False
+    import ast
+
+    try:
+        tree = ast.parse(data)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    package = layout.module_name(name)
+    if os.path.basename(name) != "__init__.py":
+        package = package.rpartition(".")[0]
+    seen = set()
+    for imported in sorted(_imported(tree, package)):
+        found = layout.locate(imported, name)
+        if found is None or found[0] in seen or os.path.normpath(name) == found[0]:
+            continue
+        seen.add(found[0])
+        try:
+            other = read_bytes(found[0])
+        except Unreadable:  # reported when that file is looked at itself
+            continue
+        if any(needle in other for needle in NEEDLES) and gate(other) == "yes":
+            return True
+        if depth > 1 and found[0].endswith("__init__.py") and _borrows(other, found[0], layout, depth - 1):
+            return True
+    return False
+
+
+def _imported(tree: ast.Module, package: str) -> Iterator[str]:
+    """Full dotted names that a file imports, relative ones resolved."""
+    import ast
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".") if package else []
+            if node.level > len(parts):
+                continue
+            above = parts[: len(parts) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
 def _depth(data: bytes) -> int:

@@ -55,7 +55,9 @@ def insert(offset: int, text: str) -> Edit:
 
 
 def replace(span: Span, text: str) -> Edit:
-    """An edit that replaces a span."""
+    """An edit that replaces a span. Raises ValueError for a span of another file: a fix stays in its own."""
+    if span.path:
+        raise ValueError(f"a fix must not edit {span.path}")
     return Edit(span.start, span.end, text)
 
 

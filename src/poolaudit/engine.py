@@ -12,6 +12,8 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from poolaudit import discover
 from poolaudit.config import Config
@@ -20,6 +22,9 @@ from poolaudit.report import FileReport, Problem, Report, Reported
 from poolaudit.selection import Selection
 from poolaudit.source import ChangedOnDisk, SourceFile, Unreadable
 from poolaudit.source import write as write_source
+
+if TYPE_CHECKING:
+    from poolaudit.survey.project import Project
 
 # judge and fixing are imported where a candidate has been found: with them come the facts, the rules and libcst
 
@@ -140,10 +145,18 @@ class _Run:
         self.selection = Selection(config)
         self._started = time.perf_counter()
 
+    @cached_property
+    def project(self) -> Project:
+        """What the surveyed files import, parsed once for the whole run."""
+        from poolaudit.layout import Layout
+        from poolaudit.survey.project import Project
+
+        return Project(Layout(str(self.config.root)))
+
     def judged(self, source: SourceFile, *, full: bool) -> FileReport:
         from poolaudit.judge import judge
 
-        return judge(source, self.config, self.selection, full=full)
+        return judge(source, self.config, self.selection, full=full, project=self.project)
 
     def fixed(self, source: SourceFile, *, unsafe: bool, full: bool, write: bool) -> tuple[FileReport, FilePatch | None]:
         from poolaudit.fixing import fix
@@ -151,7 +164,10 @@ class _Run:
 
         crashes: list[Problem] = []
         fixed = attempt(
-            "fixing", source.name, lambda: fix(source, self.config, self.selection, unsafe=unsafe, full=full), crashes
+            "fixing",
+            source.name,
+            lambda: fix(source, self.config, self.selection, unsafe=unsafe, full=full, project=self.project),
+            crashes,
         )
         if fixed is None:
             report = self.judged(source, full=full)

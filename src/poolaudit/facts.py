@@ -21,13 +21,17 @@ Answer = Literal["yes", "no", "unknown"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A half-open range of characters of the file's text."""
+    """A half-open range of characters of a file's text.
+
+    `path` is '' for the file that the facts are of, else names another file of the project.
+    """
 
     start: int
     end: int
+    path: str = ""
 
     def __contains__(self, other: Span) -> bool:
-        return self.start <= other.start and other.end <= self.end
+        return self.path == other.path and self.start <= other.start and other.end <= self.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,8 +356,9 @@ class Use:
     """One thing that happens to a handle or to a pool.
 
     iterate: for / comprehension over it, one by one. consume: drained at once (list, sorted, sum, set, dict, star arguments).
-    zip: handed to zip / enumerate with `partners`. test: truth, comparison, isinstance. put: into a container that is not followed.
-    store: to an attribute, subscript or global that is not followed. pass: to a callee that is not followed.
+    zip: handed to zip / enumerate with `partners`. test: truth, comparison, isinstance.
+    put: into a container that is not followed. store: to an attribute, subscript or global that is not followed.
+    pass: to a callee that is not followed.
     method: any other method, named by `name`. drop: the expression statement is only this.
     """
 
@@ -417,7 +422,8 @@ class Operation:
     certain: bool
     """Every object that the receiver can be is one of `sites`."""
     process_only: bool
-    """`certain`, and all of `sites` are standard-library process pools of one kind: process rules may speak."""
+    """`certain`, all of `sites` are standard-library process pools of one kind, and the call stands in this file: process rules
+    may speak."""
     in_async: bool
     awaited: bool
     loop: Block | None
@@ -445,6 +451,8 @@ class PoolSite:
     """One construction of a pool."""
 
     index: int
+    foreign: bool
+    """Constructed in another file of the project: here only because this file works with it. Reported there, not here."""
     api: str
     """Canonical name; several joined by ' | ' where the class is chosen at run time among known ones."""
     family: str
@@ -538,6 +546,13 @@ class FileFacts:
     """Functions of this file that the main guard's body runs, directly or through others."""
     names: frozenset[str] = field(default_factory=frozenset)
     """Every identifier that occurs in the file: a new name must not be one of them."""
+    other_texts: Mapping[str, str] = field(default_factory=dict)
+    """Path to text of the other files of the project that spans of these facts lie in."""
+
+    def cut(self, span: Span) -> str:
+        """The text of a span, from whichever file it lies in."""
+        text = self.other_texts[span.path] if span.path else self.text
+        return text[span.start : span.end]
 
     def reachable(self, *functions: int | None) -> tuple[Function, ...]:
         """The functions themselves and all of this file that they call, directly or through others, in id order."""

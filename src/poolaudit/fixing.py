@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from poolaudit.config import Config
     from poolaudit.facts import FileFacts
     from poolaudit.selection import Selection
+    from poolaudit.survey.project import Project
 
 ROUNDS = 10
 """Rewriting ends after so many rounds at the latest."""
@@ -37,9 +38,17 @@ class Fixed:
     """The findings whose fixes are in `text`."""
 
 
-def fix(source: SourceFile, config: Config, selection: Selection, *, unsafe: bool = False, full: bool = False) -> Fixed:
+def fix(
+    source: SourceFile,
+    config: Config,
+    selection: Selection,
+    *,
+    unsafe: bool = False,
+    full: bool = False,
+    project: Project | None = None,
+) -> Fixed:
     """Applies all fixes that pass the gate, round by round, until none is left. `unsafe`: also those that change behaviour."""
-    return _Fixing(source, config, selection, unsafe, full).run()
+    return _Fixing(source, config, selection, unsafe, full, project).run()
 
 
 @dataclass(slots=True)
@@ -51,6 +60,7 @@ class _Fixing:
     selection: Selection
     unsafe: bool
     full: bool
+    project: Project | None
     fixed: list[Reported] = field(default_factory=list)
     refused: dict[tuple[str, str, str], Problem] = field(default_factory=dict)
 
@@ -72,7 +82,7 @@ class _Fixing:
         return Fixed(self._without_refused(report, text), text, tuple(self.fixed))
 
     def _judge(self, text: str) -> FileReport:
-        return judge(replace(self.source, text=text), self.config, self.selection, full=self.full)
+        return judge(replace(self.source, text=text), self.config, self.selection, full=self.full, project=self.project)
 
     def _dropped(self, before: FileReport, why: str) -> Fixed:
         names = ", ".join(sorted({f"{each.code} {each.name}" for each in self.fixed}))
@@ -126,7 +136,7 @@ class _Fixing:
         if (why := verify.check_text(facts.text, patch.text, patch.edits, settings.targets)) is not None:
             return why
         problems: list[Problem] = []
-        after = survey(from_text(patch.text, facts.path), problems)
+        after = survey(from_text(patch.text, facts.path), problems, self.project)
         if after is None:
             return verify.Rejection("syntax", problems[0].message)
         codes = Counter(each.code for each in landed)

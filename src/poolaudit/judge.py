@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from poolaudit.readiness import Readiness
     from poolaudit.selection import Selection
     from poolaudit.settings import Settings
+    from poolaudit.survey.project import Project
     from poolaudit.tree import Decision
 
 UNUSED = "PA002"
@@ -36,20 +37,25 @@ CRASH = "crash"
 _T = TypeVar("_T")
 
 
-def judge(source: SourceFile, config: Config, selection: Selection, *, full: bool = False) -> FileReport:
+def judge(
+    source: SourceFile, config: Config, selection: Selection, *, full: bool = False, project: Project | None = None
+) -> FileReport:
     """Everything that can be said of one file. `full`: comments that do nothing are reported too.
+
+    `project` finds the modules that the file imports; without it they are unknown.
 
     What crashed is among the problems, with code CRASH. Plain values in and out, so that it may run in another process.
     """
     crashes: list[Problem] = []
-    facts = survey(source, crashes)
+    facts = survey(source, crashes, project)
     if facts is None:
         return FileReport(source.name, None, problems=tuple(crashes))
     settings = config.settings
     comments = suppression.comments(facts.text)
     lines = Lines(facts.text)
-    decisions = tuple(_decided(site, facts, settings, tuple(_assumed(site, comments, lines)), crashes) for site in facts.sites)
-    ready = tuple(_readiness(site, facts, settings, crashes) for site in facts.sites)
+    own = tuple(site for site in facts.sites if not site.foreign)
+    decisions = tuple(_decided(site, facts, settings, tuple(_assumed(site, comments, lines)), crashes) for site in own)
+    ready = tuple(_readiness(site, facts, settings, crashes) for site in own)
     rules = selection.rules_for(facts.path)
     silencer = _Silencer(comments, lines)
     shown = ("certain", config.confidence)
@@ -58,16 +64,22 @@ def judge(source: SourceFile, config: Config, selection: Selection, *, full: boo
     if full and any(rule.code == UNUSED for rule in rules):
         found += [silencer.judge(each) for each in _unused(rules, silencer, decisions)]
     found.sort(key=lambda each: (each.finding.where, each.code))
-    return FileReport(facts.path, facts, decisions, ready, tuple(found), tuple(crashes))
+    return FileReport(facts.path, _trimmed(facts, own, found), decisions, ready, tuple(found), tuple(crashes))
 
 
-def survey(source: SourceFile, problems: list[Problem]) -> FileFacts | None:
+def _trimmed(facts: FileFacts, own: tuple[PoolSite, ...], found: Iterable[Reported]) -> FileFacts:
+    """The facts for a report: pools of other files are reported there, of their texts only those stay that a finding shows."""
+    shown = {related.where.path for each in found for related in each.finding.related}
+    return replace(facts, sites=own, other_texts={path: text for path, text in facts.other_texts.items() if path in shown})
+
+
+def survey(source: SourceFile, problems: list[Problem], project: Project | None = None) -> FileFacts | None:
     """The facts of a file; None when there are none, and a problem says why."""
     from poolaudit.survey import Unparsable, survey_file
 
     def surveyed() -> FileFacts | None:
         try:
-            return survey_file(source.name, source.text)
+            return survey_file(source.name, source.text, project=project)
         except Unparsable as error:
             # Python's own words are better than libcst's, where it agrees that something is wrong
             why = syntax.complaint(source.text) or syntax.Complaint(error.message, error.line, error.column, python_2=False)
@@ -131,6 +143,9 @@ def ask(rules: Iterable[Rule], facts: FileFacts, settings: Settings, crashes: li
     found: dict[tuple[str, Span], Reported] = {}
     for rule in rules:
         for site, finding in _answers(rule, facts, settings, crashes):
+            if finding.where.path:
+                # it stands in another file, where a scan of that file speaks for itself
+                continue
             found.setdefault((rule.code, finding.where), _reported(rule, finding, site))
     return list(found.values())
 
@@ -142,7 +157,7 @@ def _reported(rule: Rule, finding: Finding, site: PoolSite | None = None) -> Rep
         severity=finding.severity or rule.severity,
         confidence=finding.confidence or rule.confidence,
         finding=finding,
-        site=None if site is None else site.index,
+        site=None if site is None or site.foreign else site.index,
         fix=finding.fix,
     )
 

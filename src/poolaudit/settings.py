@@ -1,6 +1,7 @@
 """What a rule may know of the project it looks at: supported Pythons, platforms and the start methods that follow.
 
-Knows which start method each Python uses by default on each platform (FORKSERVER_SINCE) and how severe a harm is for a set of targets.
+Knows which start method each Python uses by default on each platform (FORKSERVER_SINCE) and how severe a harm is for a set of
+targets.
 Must never know a rule, a configuration file or the command line.
 """
 
@@ -28,7 +29,10 @@ ALL_METHODS: frozenset[StartMethod] = frozenset({"fork", "spawn", "forkserver"})
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Targets and platforms. `declared` is False when nothing names the supported Pythons: version-gated rules stay silent then."""
+    """Targets and platforms.
+
+    `declared` is False when nothing names the supported Pythons: version-gated rules stay silent then.
+    """
 
     targets: tuple[Version, ...] = ALL_VERSIONS
     declared: bool = False

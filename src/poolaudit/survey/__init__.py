@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import ast
 import warnings
+from typing import TYPE_CHECKING
 
 from poolaudit.facts import FileFacts
+
+if TYPE_CHECKING:
+    from poolaudit.survey.project import Project
 
 __all__ = ["Unparsable", "survey_file"]
 
@@ -24,28 +28,33 @@ class Unparsable(Exception):
         self.column = column
 
 
-def survey_file(path: str, text: str, tree: ast.Module | None = None) -> FileFacts:
+def survey_file(path: str, text: str, tree: ast.Module | None = None, project: Project | None = None) -> FileFacts:
     """State the facts of one file.
 
-    `tree` is ast's view of the same text where the caller has it already.
+    `tree` is ast's view of the same text where the caller has it already. `project` finds what the file imports; without it
+    everything behind an import is unknown.
     Raises Unparsable for text that is not Python, RecursionError for nesting beyond the interpreter's limit.
     """
-    import libcst as cst
-
-    from poolaudit.survey.read_statements import read
+    from poolaudit.survey.project import MODULES, ROUNDS, wanted
+    from poolaudit.survey.read_statements import read, read_more
+    from poolaudit.survey.read_text import parse, parse_places
     from poolaudit.survey.sites import facts
+    from poolaudit.survey.solve import Solution
 
     with warnings.catch_warnings():
         # the audited code's invalid escapes are not our news
         warnings.simplefilter("ignore")
-        try:
-            module = cst.parse_module(text)
-        except cst.ParserSyntaxError as error:
-            raise Unparsable(str(error.message), error.raw_line, error.raw_column + 1) from error
-        if tree is None:
-            try:
-                tree = ast.parse(text)
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                # libcst knows newer syntax than the running Python: places falls back to a pass over the module
-                tree = None
-        return facts(read(path, text, module, tree))
+        parsed = parse(text)
+        trees = parse_places(text) if tree is None else tree
+        trace = read(path, text, parsed, trees, "" if project is None else project.module_name(path))
+        solution = Solution(trace)
+        for _ in range(ROUNDS if project is not None else 0):
+            assert project is not None
+            found = {module.path: module for name in sorted(wanted(solution)) if (module := project.find(name, path)) is not None}
+            new = [module for key, module in sorted(found.items()) if key not in trace.modules and key != path]
+            if not new or len(trace.modules) > MODULES:
+                break
+            for other in new[: MODULES + 1 - len(trace.modules)]:
+                read_more(trace, other.path, other.text, other.module, other.tree, other.name)
+            solution = Solution(trace)
+        return facts(solution)

@@ -90,6 +90,12 @@ _ROOTS = ("multiprocess", "concurrent", "pathos", "loky", "billiard", "mpi4py", 
 NEEDLES: tuple[bytes, ...] = tuple(root.encode() for root in _ROOTS)
 """A file without any of these bytes cannot name a pool module (ray and torch spell theirs '...multiprocessing')."""
 
+BORROWED: tuple[bytes, ...] = tuple(
+    f".{method}(".encode()
+    for method in ("apply_async", "imap", "imap_unordered", "starmap", "starmap_async", "map_async", "submit", "run_in_executor")
+)
+"""What a file that names no pool module calls on a pool that another file of the project made. `.map(` alone says too little."""
+
 LEAF_NAMES: frozenset[str] = frozenset(
     {api.name.rpartition(".")[2] for api in _TABLE if api.workers != "thread"}
     | {"Pool", "get_context", "run_in_executor", "set_start_method", "set_default_executor"}

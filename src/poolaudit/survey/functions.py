@@ -62,7 +62,7 @@ class FunctionTable:
 
     def need(self, *functions: int | None) -> None:
         """Make sure that the functions, and all that they reach, are among the facts."""
-        todo = [function for function in functions if function is not None and function != MODULE_SCOPE]
+        todo = [function for function in functions if function is not None and not self.trace.functions[function].is_module]
         while todo:
             number = todo.pop()
             if number not in self.functions:
@@ -87,13 +87,13 @@ class FunctionTable:
             parameters_span=parameters_span,
             body=body,
             indent=record.indent,
-            parent=record.parent,
+            parent=MODULE_SCOPE if self._of_module(record) else record.parent,
             class_id=record.class_id,
             is_lambda=record.is_lambda,
             is_async=record.is_async,
             is_generator=record.is_generator,
             under_guard=record.under_guard,
-            nested=record.parent != MODULE_SCOPE,
+            nested=not self._of_module(record),
             parameters=self._parameters(record),
             decorators=tuple(describe.name(node) for node in record.decorators),
             captures=tuple(self._captures(record)),
@@ -109,6 +109,10 @@ class FunctionTable:
             has_loop=record.loops > 0,
             endless=describe.runs_forever(number),
         )
+
+    def _of_module(self, record: ir.FunctionTrace) -> bool:
+        """Defined at module level, of whichever module."""
+        return record.parent == record.module
 
     def _parameters(self, record: ir.FunctionTrace) -> Parameters:
         parameters = record.parameters
@@ -184,12 +188,12 @@ class FunctionTable:
         """Every notable library call of the file."""
         found: list[LibraryCall] = []
         for number, node in enumerate(self.trace.nodes):
-            if isinstance(node, ir.Call):
+            if isinstance(node, ir.Call) and self.trace.own(self.trace.frame(number).scope):
                 found.extend(self._library_call(number, node))
         return tuple(found)
 
     def _captures(self, record: ir.FunctionTrace) -> Iterator[Capture]:
-        if record.parent == MODULE_SCOPE and not record.is_lambda:
+        if self._of_module(record) and not record.is_lambda:
             return
         seen: set[str] = set()
         for number in self.body(record.id):
@@ -203,7 +207,7 @@ class FunctionTable:
                     yield Capture(node.name, self.describer.value(number), rebound=False)
                 continue
             found = self.solution.bindings(node.name, node.scope)
-            if found is None or found[0] in (MODULE_SCOPE, record.id):
+            if found is None or found[0] in (record.module, record.id):
                 continue
             seen.add(node.name)
             bounds = found[1]
@@ -245,10 +249,17 @@ class FunctionTable:
             self._mutations.setdefault(self.trace.frame(base).scope, []).append((base, node.name, order))
 
     def _is_global(self, node: ir.Reference, scope: int) -> bool:
-        if node.target is not None and scope != MODULE_SCOPE:
+        if node.target is not None and not self.trace.functions[scope].is_module:
             return False
         found = self.solution.bindings(node.name, scope)
-        return found is not None and found[0] == MODULE_SCOPE
+        return found is not None and self.trace.functions[found[0]].is_module
+
+    def _global_name(self, name: str, scope: int) -> str:
+        """A global of another module goes by its full name."""
+        module = self.trace.functions[scope].module
+        if module == MODULE_SCOPE:
+            return name
+        return f"{next(m.name for m in self.trace.modules.values() if m.scope == module)}.{name}"
 
     def _globals(self, number: int) -> Iterator[GlobalUse]:
         """What a function does to module-level names."""
@@ -260,22 +271,26 @@ class FunctionTable:
                 if node_number in mutated:
                     yield self._use(node.name, "mutate", node_number, mutated[node_number])
         for name in sorted(self.trace.functions[number].globals):
-            for bound in self.trace.functions[MODULE_SCOPE].bindings.get(name, ()):
+            for bound in self.trace.functions[self.trace.functions[number].module].bindings.get(name, ()):
                 if self.trace.frames[bound.frame].scope == number:
                     yield self._assignment(bound)
 
     def _use(self, name: str, how: Literal["read", "mutate"], node: int, order: int) -> GlobalUse:
         frame = self.trace.frame(node)
         return GlobalUse(
-            name=name,
+            name=self._global_name(name, frame.scope),
             how=how,
-            function=frame.scope,
-            under_guard=frame.under_guard and frame.scope == MODULE_SCOPE,
+            function=self._scope(frame),
+            under_guard=frame.under_guard and self.trace.functions[frame.scope].is_module,
             span=self.describer.span(node),
             order=order,
             in_try=self._within(frame, "try"),
             conditional=self._within(frame, "if", "match", "for", "while"),
         )
+
+    def _scope(self, frame: ir.Frame) -> int:
+        """The scope's id; every module's own level is MODULE_SCOPE."""
+        return MODULE_SCOPE if self.trace.functions[frame.scope].is_module else frame.scope
 
     def _within(self, frame: ir.Frame, *kinds: str) -> bool:
         return any(self.trace.blocks[block].kind in kinds and block != self.trace.guard for block, _ in frame.path)
@@ -289,10 +304,10 @@ class FunctionTable:
         else:
             span = self.describer.statement(frame.statement).span
         return GlobalUse(
-            name=bound.name,
+            name=self._global_name(bound.name, frame.scope),
             how="assign",
-            function=frame.scope,
-            under_guard=frame.under_guard and frame.scope == MODULE_SCOPE,
+            function=self._scope(frame),
+            under_guard=frame.under_guard and self.trace.functions[frame.scope].is_module,
             span=span,
             order=bound.order,
             value=self.describer.value(bound.node) if described and self.trace.places.spelled(bound.node) else None,
@@ -304,16 +319,18 @@ class FunctionTable:
     def module_globals(self, names: frozenset[str]) -> dict[str, tuple[GlobalUse, ...]]:
         """Assignments and mutations, anywhere in the file, of the module-level names given."""
         found: dict[str, list[GlobalUse]] = {}
-        for name in sorted(names):
-            bounds = self.trace.functions[MODULE_SCOPE].bindings.get(name)
-            if bounds:
-                found[name] = [self._assignment(bound) for bound in bounds]
+        for module in self.trace.modules.values():
+            for name, bounds in self.trace.functions[module.scope].bindings.items():
+                full = self._global_name(name, module.scope)
+                if full in names:
+                    found[full] = [self._assignment(bound) for bound in bounds]
         for function in self.trace.functions:
             for name, node, order in self._mutated_names(function.id):
                 reference = self.trace.nodes[node]
-                if name in found and isinstance(reference, ir.Reference) and self._is_global(reference, function.id):
-                    found[name].append(self._use(name, "mutate", node, order))
-        return {name: tuple(sorted(uses, key=lambda use: use.span.start)) for name, uses in found.items()}
+                full = self._global_name(name, function.id)
+                if full in found and isinstance(reference, ir.Reference) and self._is_global(reference, function.id):
+                    found[full].append(self._use(name, "mutate", node, order))
+        return {name: tuple(sorted(uses, key=lambda use: use.span)) for name, uses in found.items()}
 
     # -- classes
 

@@ -277,12 +277,15 @@ class ParameterTrace:
 
 @dataclass(slots=True)
 class FunctionTrace:
-    """A def or lambda. Its id is also the id of its scope; function 0 stands for the module."""
+    """A def or lambda, or the body of a module. Its id is also the id of its scope; 0 is the module that is surveyed."""
 
     id: int
     name: str
     qualname: str
     parent: int
+    """The scope around it; a module is its own."""
+    module: int
+    """The id of its module's scope."""
     class_id: int | None
     is_lambda: bool
     is_async: bool
@@ -309,6 +312,10 @@ class FunctionTrace:
     stars: list[str] = field(default_factory=list)
     """Modules star-imported in this scope."""
 
+    @property
+    def is_module(self) -> bool:
+        return self.module == self.id
+
 
 @dataclass(slots=True)
 class ClassTrace:
@@ -333,6 +340,10 @@ class ImportTrace:
 
 class Places(Protocol):
     """Spans of what a trace numbers, computed when asked for."""
+
+    @property
+    def things(self) -> int:
+        """How many things are numbered so far."""
 
     def node(self, node: int) -> Span:
         """An expression, own parentheses included."""
@@ -372,12 +383,28 @@ class Places(Protocol):
 
 
 @dataclass(slots=True)
+class ModuleTrace:
+    """A module that was read."""
+
+    name: str
+    """Dotted; '' when no package says so."""
+    path: str
+    """'' for the file that is surveyed."""
+    text: str
+    scope: int
+
+
+@dataclass(slots=True)
 class Trace:
-    """Everything read of one file."""
+    """Everything read of one file, and of the modules of its project that were asked for."""
 
     path: str
     text: str
     places: Places
+    modules: dict[str, ModuleTrace] = field(default_factory=dict)
+    """By path: '' is the surveyed file."""
+    module_scopes: dict[str, int] = field(default_factory=dict)
+    """Dotted module name to its scope."""
     nodes: list[Node] = field(default_factory=list)
     node_frames: list[int] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
@@ -399,6 +426,14 @@ class Trace:
 
     def frame(self, node: int) -> Frame:
         return self.frames[self.node_frames[node]]
+
+    def cut(self, span: Span) -> str:
+        """The text of a span, from the file that it lies in."""
+        return self.modules[span.path].text[span.start : span.end]
+
+    def own(self, scope: int) -> bool:
+        """The scope lies in the surveyed file."""
+        return self.functions[scope].module == 0
 
 
 def walk(trace: Trace, node: int) -> Sequence[int]:

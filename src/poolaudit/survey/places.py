@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ import libcst as cst
 from libcst._nodes.internal import CodegenState
 
 from poolaudit.facts import Span
+from poolaudit.survey import ir
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _PASS = cst.SimpleStatementSuite(body=[cst.Pass()])
@@ -93,9 +95,13 @@ _Suite = cst.BaseSuite
 
 
 class PlaceTable:
-    """Implements `ir.Places` for one module."""
+    """The places of one module. Its numbers go on where those of the trace's earlier modules ended."""
 
-    def __init__(self, text: str, module: cst.Module) -> None:
+    def __init__(self, text: str, module: cst.Module, path: str, trace: ir.Trace) -> None:
+        self.first_node = len(trace.nodes)
+        self.first_thing = trace.places.things
+        self.first_statement = len(trace.statements)
+        self._path = path
         self._lines = Lines(text)
         self._module = module
         self.default_indent = module.default_indent
@@ -108,6 +114,10 @@ class PlaceTable:
         self._inner: dict[int, tuple[int, int]] = {}
         self._suites: dict[int, int] = {}
         self._whole_done = False
+
+    @property
+    def end_of_things(self) -> int:
+        return self.first_thing + len(self._things)
 
     # -- filled by the readers
 
@@ -122,11 +132,11 @@ class PlaceTable:
 
     def add_thing(self, node: cst.CSTNode, unit: int, tree: ast.AST | None) -> int:
         self._things.append((node, unit, tree))
-        return len(self._things) - 1
+        return self.first_thing + len(self._things) - 1
 
     def add_statement(self, node: cst.CSTNode, tree: ast.stmt | None) -> int:
         self._statements.append((node, tree))
-        return len(self._statements) - 1
+        return self.first_statement + len(self._statements) - 1
 
     # -- asked by solve
 
@@ -135,13 +145,6 @@ class PlaceTable:
 
     def spelled(self, node: int) -> bool:
         return node in self._node_cst
-
-    def bare_node(self, node: int) -> Span:
-        """An expression without its own parentheses."""
-        found = self._node_cst[node]
-        self._span(found, self._node_unit[node])
-        begin, end = self._inner.get(id(found), self._outer[id(found)])
-        return Span(begin, end)
 
     def parenthesized(self, node: int) -> bool:
         return bool(getattr(self._node_cst[node], "lpar", ()))
@@ -152,28 +155,28 @@ class PlaceTable:
         unit = self._node_unit[call]
         self._span(argument, unit)
         keyword = None if argument.keyword is None else self._span(argument.keyword, unit)
-        return Span(*self._inner[id(argument)]), keyword
+        return self._at(*self._inner[id(argument)]), keyword
 
     def argument_list(self, call: int) -> Span:
         node = self._call(call)
         unit = self._node_unit[call]
         self._span(node, unit)
-        return Span(self._span(node.whitespace_before_args, unit).start, self._inner[id(node)][1] - 1)
+        return self._at(self._span(node.whitespace_before_args, unit).start, self._inner[id(node)][1] - 1)
 
     def attribute_name(self, node: int) -> Span:
         attribute = cst.ensure_type(self._node_cst[node], cst.Attribute)
         return self._span(attribute.attr, self._node_unit[node])
 
     def statement(self, statement: int) -> Span:
-        node, tree = self._statements[statement]
+        node, tree = self._statements[statement - self.first_statement]
         return self._statement_span(node, tree)
 
     def statement_top(self, statement: int) -> Span:
-        node, tree = self._statements[statement]
+        node, tree = self._statements[statement - self.first_statement]
         return self._with_decorators(node, tree)
 
     def block(self, place: int) -> tuple[Span, Span, Span]:
-        node, unit, tree = self._things[place]
+        node, unit, tree = self._things[place - self.first_thing]
         if isinstance(node, cst.BaseExpression):
             whole = self._span(node, unit)
             return whole, whole, whole
@@ -184,36 +187,36 @@ class PlaceTable:
             return whole, whole, whole
         body: list[ast.stmt] = getattr(tree, "body")  # noqa: B009 - every compound statement but match has one
         suite = self._suite_start(node, unit)
-        return whole, Span(whole.start, suite), Span(self._start(body[0]), self._end(body[-1]))
+        return whole, self._at(whole.start, suite), self._at(self._start(body[0]), self._end(body[-1]))
 
     def handler(self, place: int) -> tuple[Span, Span | None, Span]:
-        node, unit, tree = self._things[place]
+        node, unit, tree = self._things[place - self.first_thing]
         clause = node if isinstance(node, cst.ExceptHandler) else cst.ensure_type(node, cst.ExceptStarHandler)
         types = None if clause.type is None else self._span(clause.type, unit)
         if not isinstance(tree, ast.ExceptHandler):
             suite = self._span_by_code(clause.body)
-            return Span(self._span_by_code(clause).start, suite.start), types, suite
+            return self._at(self._span_by_code(clause).start, suite.start), types, suite
         start = self._lines.offset(tree.lineno, tree.col_offset)
-        header = Span(start, self._suite_start(clause, unit))
-        return header, types, Span(self._start(tree.body[0]), self._end(tree.body[-1]))
+        header = self._at(start, self._suite_start(clause, unit))
+        return header, types, self._at(self._start(tree.body[0]), self._end(tree.body[-1]))
 
     def function(self, place: int) -> tuple[Span, Span | None, Span, Span]:
-        node, unit, tree = self._things[place]
+        node, unit, tree = self._things[place - self.first_thing]
         if isinstance(node, cst.Lambda):
             body = self._span(node.body, unit)
             begin, end = self._inner[id(node)]
-            return Span(begin, end), None, self._span(node.params, unit), body
+            return self._at(begin, end), None, self._span(node.params, unit), body
         definition = cst.ensure_type(node, cst.FunctionDef)
         name = self._span(definition.name, unit)
         parameters = self._span(definition.params, unit)
         if not isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)):
             return self._span_by_code(definition), name, parameters, self._span_by_code(definition.body)
-        body = Span(self._start(tree.body[0]), self._end(tree.body[-1]))
+        body = self._at(self._start(tree.body[0]), self._end(tree.body[-1]))
         return self._with_decorators(definition, tree), name, parameters, body
 
     def thing(self, place: int) -> Span:
         """Any other recorded thing: an assignment target, a class."""
-        node, unit, tree = self._things[place]
+        node, unit, tree = self._things[place - self.first_thing]
         if isinstance(node, cst.ClassDef):
             return self._with_decorators(node, tree if isinstance(tree, ast.stmt) else None)
         return self._span(node, unit)
@@ -221,6 +224,9 @@ class PlaceTable:
     target = thing
 
     # -- inside
+
+    def _at(self, start: int, end: int) -> Span:
+        return Span(start, end, self._path)
 
     def _call(self, call: int) -> cst.Call:
         return cst.ensure_type(self._node_cst[call], cst.Call)
@@ -230,7 +236,7 @@ class PlaceTable:
         found = self._outer.get(id(node))
         if found is None:
             return self._span_by_code(node)
-        return Span(*found)
+        return self._at(*found)
 
     def _compute(self, unit: Unit) -> None:
         if unit.done:
@@ -267,8 +273,8 @@ class PlaceTable:
             self._outer.update(state.outer)
             self._inner.update(state.inner)
         if isinstance(node, (cst.BaseStatement, cst.ExceptHandler, cst.ExceptStarHandler)) and id(node) in self._inner:
-            return Span(*self._inner[id(node)])
-        return Span(*self._outer[id(node)])
+            return self._at(*self._inner[id(node)])
+        return self._at(*self._outer[id(node)])
 
     def _block_by_code(self, node: cst.CSTNode) -> tuple[Span, Span, Span]:
         whole = self._span_by_code(node)
@@ -276,7 +282,7 @@ class PlaceTable:
         if not isinstance(suite, _Suite):
             return whole, whole, whole
         inner = self._span_by_code(suite)
-        return whole, Span(whole.start, inner.start), inner
+        return whole, self._at(whole.start, inner.start), inner
 
     def _start(self, tree: ast.stmt) -> int:
         decorators: list[ast.expr] = getattr(tree, "decorator_list", [])
@@ -293,12 +299,74 @@ class PlaceTable:
     def _statement_span(self, node: cst.CSTNode, tree: ast.stmt | None) -> Span:
         if tree is None:
             return self._span_by_code(node)
-        return Span(self._lines.offset(tree.lineno, tree.col_offset), self._end(tree))
+        return self._at(self._lines.offset(tree.lineno, tree.col_offset), self._end(tree))
 
     def _with_decorators(self, node: cst.CSTNode, tree: ast.stmt | None) -> Span:
         if tree is None:
             return self._span_by_code(node)
-        return Span(self._start(tree), self._end(tree))
+        return self._at(self._start(tree), self._end(tree))
+
+
+class Atlas:
+    """Implements `ir.Places` for all modules of a trace: each number is asked of the table that gave it."""
+
+    def __init__(self) -> None:
+        self._tables: list[PlaceTable] = []
+
+    def begin(self, table: PlaceTable) -> None:
+        self._tables.append(table)
+
+    @property
+    def things(self) -> int:
+        return self._tables[-1].end_of_things if self._tables else 0
+
+    def _of(self, number: int, first: Callable[[PlaceTable], int]) -> PlaceTable:
+        return self._tables[bisect_right(self._tables, number, key=first) - 1]
+
+    def _by_node(self, node: int) -> PlaceTable:
+        return self._of(node, lambda table: table.first_node)
+
+    def _by_thing(self, place: int) -> PlaceTable:
+        return self._of(place, lambda table: table.first_thing)
+
+    def _by_statement(self, statement: int) -> PlaceTable:
+        return self._of(statement, lambda table: table.first_statement)
+
+    def node(self, node: int) -> Span:
+        return self._by_node(node).node(node)
+
+    def spelled(self, node: int) -> bool:
+        return self._by_node(node).spelled(node)
+
+    def parenthesized(self, node: int) -> bool:
+        return self._by_node(node).parenthesized(node)
+
+    def argument(self, call: int, index: int) -> tuple[Span, Span | None]:
+        return self._by_node(call).argument(call, index)
+
+    def argument_list(self, call: int) -> Span:
+        return self._by_node(call).argument_list(call)
+
+    def attribute_name(self, node: int) -> Span:
+        return self._by_node(node).attribute_name(node)
+
+    def statement(self, statement: int) -> Span:
+        return self._by_statement(statement).statement(statement)
+
+    def statement_top(self, statement: int) -> Span:
+        return self._by_statement(statement).statement_top(statement)
+
+    def block(self, place: int) -> tuple[Span, Span, Span]:
+        return self._by_thing(place).block(place)
+
+    def handler(self, place: int) -> tuple[Span, Span | None, Span]:
+        return self._by_thing(place).handler(place)
+
+    def function(self, place: int) -> tuple[Span, Span | None, Span, Span]:
+        return self._by_thing(place).function(place)
+
+    def target(self, place: int) -> Span:
+        return self._by_thing(place).target(place)
 
 
 def _header_only(node: cst.CSTNode) -> cst.CSTNode:

@@ -25,7 +25,9 @@ class ExpressionReader:
         self.trace = trace
         self.places = places
         self.environment = Environment(None)
-        self.function = ir.FunctionTrace(0, "<module>", "", 0, None, False, False, False, -1, (), (), -1, "")
+        scope = len(trace.functions)
+        self.function = ir.FunctionTrace(scope, "<module>", "", scope, scope, None, False, False, False, -1, (), (), -1, "")
+        self.module = self.function
         self.class_body: ir.ClassTrace | None = None
         self.path: tuple[tuple[int, str], ...] = ()
         self.statement = -1
@@ -98,11 +100,11 @@ class ExpressionReader:
         place = None if target is None else self.places.add_thing(target, self.unit, None)
         bound = ir.Bound(name, node, self.order, self.frame(), binding, place)
         if name in self.function.globals:
-            self.trace.functions[0].bindings.setdefault(name, []).append(bound)
+            self.module.bindings.setdefault(name, []).append(bound)
             return
         if name in self.function.nonlocals:
             owner = self.trace.functions[self.function.parent]
-            while owner.id and name not in owner.bindings:
+            while not owner.is_module and name not in owner.bindings:
                 owner = self.trace.functions[owner.parent]
             owner.bindings.setdefault(name, []).append(bound)
             return
@@ -420,6 +422,7 @@ class ExpressionReader:
             name=name,
             qualname=f"{self.qualname}.{name}" if self.qualname else name,
             parent=self.function.id,
+            module=self.module.id,
             class_id=None if self.class_body is None else self.class_body.id,
             is_lambda=is_lambda,
             is_async=is_async,

@@ -7,29 +7,42 @@ after the module, each as its own scope. Knows libcst. Must never know an API.
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Callable, Sequence
 
 import libcst as cst
 
 from poolaudit.survey import ir
-from poolaudit.survey.places import PlaceTable
+from poolaudit.survey.places import Atlas, PlaceTable
 from poolaudit.survey.read_expressions import ExpressionReader, dotted, target_names
 from poolaudit.survey.read_names import Environment
 
 
-def read(path: str, text: str, module: cst.Module, tree: ast.Module | None) -> ir.Trace:
-    """Read a parsed module into a trace. `tree` is ast's view of the same text, None where ast cannot parse it."""
-    places = PlaceTable(text, module)
-    trace = ir.Trace(path, text, places)
-    StatementReader(trace, places).read_module(module, tree)
+def read(path: str, text: str, module: cst.Module, tree: ast.Module | None, name: str = "") -> ir.Trace:
+    """Read a parsed module into a new trace. `tree` is ast's view of the same text, None where ast cannot parse it."""
+    trace = ir.Trace(path, text, Atlas())
+    read_more(trace, "", text, module, tree, name)
     return trace
+
+
+def read_more(trace: ir.Trace, path: str, text: str, module: cst.Module, tree: ast.Module | None, name: str) -> None:
+    """Read one more module of the project into the trace. `name` is its dotted name, '__init__' left out."""
+    places = PlaceTable(text, module, path, trace)
+    assert isinstance(trace.places, Atlas)
+    trace.places.begin(places)
+    reader = StatementReader(trace, places, name, is_package=os.path.basename(path or trace.path) == "__init__.py")
+    trace.modules[path] = ir.ModuleTrace(name, path, text, reader.module.id)
+    if name:
+        trace.module_scopes[name] = reader.module.id
+    reader.read_module(module, tree)
 
 
 class StatementReader(ExpressionReader):
     """Reads a whole module."""
 
-    def __init__(self, trace: ir.Trace, places: PlaceTable) -> None:
+    def __init__(self, trace: ir.Trace, places: PlaceTable, name: str, *, is_package: bool) -> None:
         super().__init__(trace, places)
+        self.package = name if is_package else name.rpartition(".")[0]
         self.top = -1
         self.loops: list[tuple[int, Environment]] = []
         self._compound: dict[type[cst.CSTNode], Callable[..., None]] = {
@@ -219,7 +232,7 @@ class StatementReader(ExpressionReader):
                 self._imported(full.partition(".")[0], full.partition(".")[0], node)
 
     def _import_from(self, node: cst.ImportFrom) -> None:
-        module = "." * len(node.relative) + ("" if node.module is None else dotted(node.module))
+        module = self._absolute(len(node.relative), "" if node.module is None else dotted(node.module))
         if isinstance(node.names, cst.ImportStar):
             self.function.stars.append(module)
             return
@@ -229,9 +242,19 @@ class StatementReader(ExpressionReader):
             separator = "" if module.endswith(".") else "."
             self._imported(local, f"{module}{separator}{name}", node)
 
+    def _absolute(self, dots: int, module: str) -> str:
+        """The full name of a relative import's module; with its dots where the package is not known."""
+        if not dots:
+            return module
+        parts = self.package.split(".") if self.package else []
+        if dots > len(parts):
+            return "." * dots + module
+        return ".".join([*parts[: len(parts) - dots + 1], *([module] if module else [])])
+
     def _imported(self, name: str, api: str, node: cst.CSTNode) -> None:
         number = self.add(ir.External(api), node)
-        self.trace.imports.append(ir.ImportTrace(name, api, self.frame()))
+        if self.module.id == 0:
+            self.trace.imports.append(ir.ImportTrace(name, api, self.frame()))
         self.bind(name, number, "import")
 
     def _break(self, node: cst.Break) -> None:
@@ -280,8 +303,8 @@ class StatementReader(ExpressionReader):
     def _if(self, node: cst.If, tree: ast.If | None) -> None:
         block = self.open_block("if", node)
         self._condition(block, node.test)
-        is_guard = self.function.id == 0 and not self.path and _is_main_test(node.test)
-        if is_guard and self.trace.guard is None:
+        is_guard = self.function.is_module and not self.path and _is_main_test(node.test)
+        if is_guard and self.function.id == 0 and self.trace.guard is None:
             self.trace.guard = block
         was_guarded = self.under_guard
         self.under_guard = was_guarded or is_guard

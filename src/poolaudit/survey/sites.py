@@ -36,7 +36,7 @@ from poolaudit.survey.objects import (
     SiteObject,
 )
 from poolaudit.survey.solve import Solution
-from poolaudit.survey.tasks import TaskTable
+from poolaudit.survey.tasks import TaskTable, task_argument
 from poolaudit.survey.uses import UseTable, escapes
 from poolaudit.survey.values import Describer
 
@@ -45,9 +45,22 @@ _CALLBACKS = {"callback": 3, "error_callback": 4}
 _NO_TASK = _ENDS | {"imap_chunks", "__exit__", "wait"}
 
 
-def facts(trace: ir.Trace) -> FileFacts:
-    """State everything about the pools of a file."""
-    return _Assembly(Solution(trace)).file()
+def facts(solution: Solution) -> FileFacts:
+    """State everything about the pools of the surveyed file."""
+    return _Assembly(solution).file()
+
+
+def _related_sites(solution: Solution) -> list[int]:
+    """The file's own constructions, then those of other files that it works with."""
+    trace = solution.trace
+    own = [call for call in sorted(solution.site_apis) if trace.own(trace.frame(call).scope)]
+    foreign = {
+        site
+        for call, sites in solution.operations.items()
+        if trace.own(trace.frame(call).scope) or not sites.keys().isdisjoint(own)
+        for site in sites
+    }
+    return [*own, *sorted(foreign.difference(own))]
 
 
 class _Assembly:
@@ -55,11 +68,11 @@ class _Assembly:
         self.solution = solution
         self.trace = solution.trace
         self.places = solution.trace.places
-        self.describer = Describer(solution)
+        self.calls = _related_sites(solution)
+        self.describer = Describer(solution, self.calls)
         self.functions = FunctionTable(self.describer)
         self.tasks = TaskTable(self.functions)
         self.uses = UseTable(self.describer)
-        self.calls = sorted(solution.site_apis)
         self._by_site: dict[int, list[int]] = {}
         for call, sites in solution.operations.items():
             for site in sites:
@@ -99,6 +112,7 @@ class _Assembly:
             called_at_import=frozenset(self._import_points),
             called_under_guard=frozenset(self._guard_points),
             names=frozenset(trace.names),
+            other_texts={path: module.text for path, module in trace.modules.items() if path},
         )
 
     def _imports(self) -> Iterator[Import]:
@@ -110,10 +124,10 @@ class _Assembly:
     def _start_method(self) -> str | None:
         found: set[str] = set()
         for number, node in enumerate(self.trace.nodes):
-            if isinstance(node, ir.Call) and self.solution.external(node.callee) == "multiprocessing.set_start_method":
+            own = self.trace.own(self.trace.frame(number).scope)
+            if isinstance(node, ir.Call) and own and self.solution.external(node.callee) == "multiprocessing.set_start_method":
                 value = self.describer.value(node.arguments[0].value) if node.arguments else None
                 found.add(value.const if value is not None and isinstance(value.const, str) else "unknown")
-            del number
         if not found:
             return None
         return found.pop() if len(found) == 1 else "unknown"
@@ -160,6 +174,7 @@ class _Assembly:
         module_level = frame.scope == MODULE_SCOPE
         return PoolSite(
             index=index,
+            foreign=not self.trace.own(frame.scope),
             api=" | ".join(apis),
             family=api.family,
             kind=self._same(apis, "kind"),
@@ -276,7 +291,7 @@ class _Assembly:
         for store in self.trace.stores:
             if store.node == node:
                 span = self.describer.span(store.base)
-                text = self.trace.text[span.start : span.end]
+                text = self.trace.cut(span)
                 if store.name is None:
                     return cast(Literal["with"], "other"), None, None, with_block
                 return cast(Literal["with"], "attribute"), f"{text}.{store.name}", None, with_block
@@ -411,7 +426,7 @@ class _Assembly:
         indexes = tuple(sorted(self.describer.site_index[site] for site in sites))
         apis = [APIS[api] for site in sites for api in self.solution.site_apis[site]]
         stdlib = all(api.stdlib and api.workers == "process" for api in apis) and not sites.keys() & self.solution.subclass_sites
-        task_node = self._task_node(node, in_loop)
+        task_node = task_argument(node, method)
         return Operation(
             method=method,
             point=point,
@@ -425,7 +440,7 @@ class _Assembly:
             handle=self._handle(number),
             sites=indexes,
             certain=certain,
-            process_only=certain and stdlib and len({api.kind for api in apis}) == 1,
+            process_only=certain and stdlib and len({api.kind for api in apis}) == 1 and self.trace.own(point.scope),
             in_async=self.trace.functions[point.scope].is_async,
             awaited=self._awaited(number),
             loop=innermost_loop(point),
@@ -456,19 +471,6 @@ class _Assembly:
     def _method_span(self, node: ir.Call) -> Span:
         callee = self.trace.nodes[node.callee]
         return self.places.attribute_name(node.callee) if isinstance(callee, ir.Attribute) else self.describer.span(node.callee)
-
-    def _task_node(self, node: ir.Call, in_loop: bool) -> int | None:
-        named = next((a.value for a in node.arguments if a.keyword in ("func", "fn")), None)
-        if named is not None:
-            return named
-        plain = []
-        for argument in node.arguments:
-            if argument.star:
-                break
-            if argument.keyword is None:
-                plain.append(argument.value)
-        position = 1 if in_loop and not any(a.keyword == "executor" for a in node.arguments) else 0
-        return plain[position] if len(plain) > position else None
 
     def _callbacks(self, number: int, node: ir.Call) -> Iterator[tuple[str, Task]]:
         plain = [a.value for a in node.arguments if a.keyword is None and not a.star]

@@ -141,12 +141,12 @@ class Solution:
         current = scope
         while True:
             function = self.trace.functions[current]
-            found = None if name in function.globals and current else function.bindings.get(name)
+            found = None if name in function.globals and not function.is_module else function.bindings.get(name)
             if found:
                 return current, found
-            if current == 0:
+            if function.is_module:
                 return None
-            current = 0 if name in function.globals else function.parent
+            current = function.module if name in function.globals else function.parent
 
     def stored_in(self, cls: int, name: str) -> set[int]:
         """The nodes that any method of the class's family stores in the attribute."""
@@ -156,6 +156,14 @@ class Solution:
         """What a named cell holds: ("element", container key), ("key", ..), ("at", .., position)."""
         cell = self._cells.get(key)
         return set() if cell is None else self._points[cell]
+
+    def containers(self) -> set[ContainerObject]:
+        """Every container that some cell may hold."""
+        return {value for points in self._points for value in points if isinstance(value, ContainerObject)}
+
+    def held(self, container: ContainerObject) -> set[Object]:
+        """What a container's elements and keys may be."""
+        return self.cell_points("element", container.key) | self.cell_points("key", container.key)
 
     def sure(self, node: int, seen: set[int] | None = None) -> bool:
         """The node can be nothing but what `points` says (None and other constants aside)."""
@@ -241,10 +249,10 @@ class Solution:
         if isinstance(value, ir.ClassValue):
             return value.cls
         if isinstance(value, ir.External):
-            return value.name
+            return self._static_external(value.name, depth)
         if isinstance(value, ir.Attribute):
             base = self.static(value.base, depth + 1)
-            return f"{base}.{value.name}" if isinstance(base, str) else None
+            return self._static_external(f"{base}.{value.name}", depth) if isinstance(base, str) else None
         if isinstance(value, ir.Reference):
             if value.target is not None:
                 return self.static(value.target, depth + 1)
@@ -255,6 +263,51 @@ class Solution:
         if isinstance(value, ir.Choice) and value.parts:
             return self.static(value.parts[0], depth + 1)
         return None
+
+    def _static_external(self, name: str, depth: int) -> int | str | None:
+        """The name, or what the project's own module binds to it where that module was read."""
+        module, rest = self._split(name)
+        if module is None or len(rest) != 1:
+            return name
+        found = self.trace.functions[module].bindings.get(rest[0])
+        return name if found is None else self.static(found[-1].node, depth + 1)
+
+    def _split(self, name: str) -> tuple[int | None, list[str]]:
+        """The scope of the longest prefix of a dotted name that is a module read, and the parts behind it."""
+        parts = name.split(".")
+        for length in range(len(parts), 0, -1):
+            scope = self.trace.module_scopes.get(".".join(parts[:length]))
+            if scope is not None:
+                return scope, parts[length:]
+        return None, parts
+
+    def _add_external(self, cell: int, name: str, depth: int = 0) -> None:
+        """A name of another module: what that module binds, where it is one of the project and was read."""
+        module, rest = self._split(name)
+        if module is None or not rest or depth > _LONGEST_NAME:
+            self._add(cell, ExternalObject(name))
+            return
+        record = self.trace.functions[module]
+        bounds = record.bindings.get(rest[0])
+        if bounds is None:
+            for star in record.stars:
+                inner, _ = self._split(f"{star}.{rest[0]}")
+                if inner is not None and inner != module:
+                    self._add_external(cell, ".".join((star, *rest)), depth + 1)
+                    return
+            self._add(cell, ExternalObject(name))
+            return
+        if len(rest) == 1:
+            for bound in bounds:
+                self._edge(bound.node, cell)
+            return
+        first = self._cell("named", module, rest[0])
+        for bound in bounds:
+            self._edge(bound.node, first)
+        for index, part in enumerate(rest[1:], start=1):
+            last = cell if index == len(rest) - 1 else self._cell("named", module, *rest[: index + 1])
+            self._watch(first, lambda value, last=last, part=part: self._attribute(last, part, value))  # type: ignore[misc]
+            first = last
 
     def _is_receiver(self, function: int, name: str) -> bool:
         """The parameter is the first one of a method."""
@@ -323,7 +376,7 @@ class Solution:
 
     def _seed_node(self, number: int, node: ir.Node) -> None:
         if isinstance(node, ir.External):
-            self._add(number, ExternalObject(node.name))
+            self._add_external(number, node.name)
         elif isinstance(node, ir.FunctionValue):
             self._add(number, FunctionObject(node.function))
         elif isinstance(node, ir.ClassValue):
@@ -390,9 +443,11 @@ class Solution:
             for bound in found[1]:
                 self._edge(bound.node, number)
             return
-        for star in {module for function in self.trace.functions for module in function.stars}:
-            if f"{star}.{node.name}" in APIS:
-                self._add(number, ExternalObject(f"{star}.{node.name}"))
+        for star in self.trace.functions[self.trace.functions[node.scope].module].stars:
+            module, rest = self._split(f"{star}.{node.name}")
+            known = module is not None and rest and rest[0] in self.trace.functions[module].bindings
+            if known or canonical(f"{star}.{node.name}") in APIS:
+                self._add_external(number, f"{star}.{node.name}")
                 return
         if hasattr(builtins, node.name):
             self._add(number, ExternalObject(f"builtins.{node.name}"))
@@ -457,8 +512,10 @@ class Solution:
         if isinstance(value, (ExternalObject, CalledObject)):
             # `while x: x = x.next` would grow a name for ever
             if value.name.count(".") < _LONGEST_NAME:
-                called = "()" if isinstance(value, CalledObject) else ""
-                self._add(number, ExternalObject(f"{value.name}{called}.{name}"))
+                if isinstance(value, CalledObject):
+                    self._add(number, ExternalObject(f"{value.name}().{name}"))
+                else:
+                    self._add_external(number, f"{value.name}.{name}")
         elif isinstance(value, (InstanceObject, ClassObject)):
             self._member(number, name, value)
         elif isinstance(value, SuperObject):

@@ -21,6 +21,22 @@ from poolaudit.survey.objects import (
 )
 
 
+def task_argument(node: ir.Call, method: str) -> int | None:
+    """The node of the callable that an operation hands to its workers."""
+    named = next((argument.value for argument in node.arguments if argument.keyword in ("func", "fn")), None)
+    if named is not None:
+        return named
+    plain = []
+    for argument in node.arguments:
+        if argument.star:
+            break
+        if argument.keyword is None:
+            plain.append(argument.value)
+    executor_first = method == "run_in_executor" and not any(argument.keyword == "executor" for argument in node.arguments)
+    position = 1 if executor_first else 0
+    return plain[position] if len(plain) > position else None
+
+
 class TaskTable:
     """Resolves tasks and makes sure that the functions and classes they name are among the facts."""
 
@@ -32,7 +48,7 @@ class TaskTable:
 
     def task(self, node: int) -> Task:
         span = self.trace.places.node(node)
-        text = self.trace.text[span.start : span.end]
+        text = self.trace.cut(span)
         inline = not isinstance(self.trace.nodes[self.describer.follow(node)], (ir.Reference, ir.Attribute)) and (
             self.describer.follow(node) == node
         )
@@ -103,7 +119,7 @@ class TaskTable:
         if record.class_id is not None:
             self.functions.need_class(record.class_id)
             return "method"
-        return "nested" if record.parent else "function"
+        return "function" if record.parent == record.module else "nested"
 
     def _receiver(self, node: int) -> Value | None:
         found = self.trace.nodes[node]
@@ -119,7 +135,7 @@ class TaskTable:
         inner = self.trace.places.node(made.arguments[0].value)
         return Task(
             kind=task.kind,
-            name=self.trace.text[inner.start : inner.end],
+            name=self.trace.cut(inner),
             span=span,
             partial=True,
             bound=arguments[1:],

@@ -6,11 +6,12 @@ result, and each consumer of such a node is one use. A consumer that is not know
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
 
-from poolaudit.facts import ESCAPES, MODULE_SCOPE, Use, UseHow, Value
+from poolaudit.facts import ESCAPES, Use, UseHow, Value
 from poolaudit.survey import consumers, ir
 from poolaudit.survey.families import canonical
 from poolaudit.survey.objects import (
@@ -30,7 +31,6 @@ from poolaudit.survey.values import Describer
 
 Leaf = SiteObject | HandleObject
 Via = Literal["direct", "view", "collection", "item"]
-_DEPTH = 4
 
 
 class Consumer(NamedTuple):
@@ -59,7 +59,7 @@ class UseTable:
         self.trace = describer.trace
         self._views: dict[object, list[int]] = {}
         """Container key of a lazy view to the nodes it reads."""
-        self._leaves: dict[Object, dict[Leaf, Via]] = {}
+        self._contents: dict[ContainerObject, dict[Leaf, Via]] = {}
         self.holders: dict[Leaf, list[Holder]] = {}
         self.consumers: dict[int, list[Consumer]] = {}
         self._handle_kinds: dict[int, set[str]] = {}
@@ -88,6 +88,7 @@ class UseTable:
             for value in points:
                 if isinstance(value, HandleObject):
                     self._handle_kinds.setdefault(value.call, set()).add(value.kind)
+        self._find_contents()
         for number in range(len(self.trace.nodes)):
             for value in self.solution.points(number):
                 method = ""
@@ -101,37 +102,43 @@ class UseTable:
                 for leaf, via in leaves.items():
                     self.holders.setdefault(leaf, []).append(Holder(number, via, method))
 
-    def leaves(self, value: Object, depth: int = 0) -> dict[Leaf, Via]:
+    def leaves(self, value: Object) -> dict[Leaf, Via]:
         """The pools and handles that an object is or contains."""
         if isinstance(value, (SiteObject, HandleObject)):
             return {value: "direct"}
         if isinstance(value, ResultObject):
             return {HandleObject(value.call, kind): "item" for kind in self._handle_kinds.get(value.call, ())}
-        if not isinstance(value, ContainerObject) or depth > _DEPTH:
-            return {}
-        known = self._leaves.get(value)
-        if known is not None:
-            return known
-        if depth == 0:
-            self._leaves[value] = {}
-        found: dict[Leaf, Via] = {}
-        lazy = value.form == "view"
-        for cell in ("element", "key"):
-            for inner in self.solution.cell_points(cell, value.key):
-                for leaf, via in self.leaves(inner, depth + 1).items():
-                    if via == "item":
-                        found.setdefault(leaf, "item")
-                    else:
-                        found[leaf] = "view" if lazy else "collection"
-        for source in self._views.get(value.key, ()) if lazy else ():
-            for inner in self.solution.points(source):
-                for leaf, via in self.leaves(inner, depth + 1).items():
-                    # a view over an iterator stands for the iterator itself
-                    if isinstance(leaf, HandleObject) and leaf.kind == "iterator" and via in ("direct", "view"):
-                        found[leaf] = "view"
-        if depth == 0:
-            self._leaves[value] = found
-        return found
+        return self._contents.get(value, {}) if isinstance(value, ContainerObject) else {}
+
+    def _find_contents(self) -> None:
+        """What each container holds, at any depth: from the pools and handles outwards."""
+        outer: dict[ContainerObject, list[ContainerObject]] = {}
+        readers: dict[ContainerObject, list[ContainerObject]] = {}
+        found: deque[tuple[ContainerObject, Leaf, Via]] = deque()
+        for container in self.solution.containers():
+            lazy = container.form == "view"
+            for inner in self.solution.held(container):
+                if isinstance(inner, ContainerObject):
+                    outer.setdefault(inner, []).append(container)
+                for leaf, via in self.leaves(inner).items():
+                    found.append((container, leaf, "item" if via == "item" else "view" if lazy else "collection"))
+            for source in self._views.get(container.key, ()) if lazy else ():
+                for inner in self.solution.points(source):
+                    if isinstance(inner, ContainerObject):
+                        readers.setdefault(inner, []).append(container)
+                    elif isinstance(inner, HandleObject) and inner.kind == "iterator":
+                        # a view over an iterator stands for the iterator itself
+                        found.append((container, inner, "view"))
+        while found:
+            container, leaf, via = found.popleft()
+            contents = self._contents.setdefault(container, {})
+            if contents.get(leaf) not in (None, "item") or contents.get(leaf) == via:
+                continue
+            contents[leaf] = via
+            for other in outer.get(container, ()):
+                found.append((other, leaf, "item" if via == "item" else "view" if other.form == "view" else "collection"))
+            if via == "view" and isinstance(leaf, HandleObject) and leaf.kind == "iterator":
+                found.extend((other, leaf, "view") for other in readers.get(container, ()))
 
     def _find_consumers(self) -> None:
         interesting = {holder.node for holders in self.holders.values() for holder in holders}
@@ -292,7 +299,11 @@ class UseTable:
         """The function may be called from where the survey does not look."""
         function = self.trace.functions[scope]
         called = bool(self.solution.callers.get(scope))
-        if function.is_lambda or function.parent != MODULE_SCOPE or (function.name.startswith("_") and function.name[1:2] != "_"):
+        if (
+            function.is_lambda
+            or function.parent != function.module
+            or (function.name.startswith("_") and function.name[1:2] != "_")
+        ):
             return not called
         return True
 

@@ -33,11 +33,11 @@ _DEPTH = 4
 class Describer:
     """Describes nodes of one file, each point and block once."""
 
-    def __init__(self, solution: Solution) -> None:
+    def __init__(self, solution: Solution, sites: list[int]) -> None:
         self.solution = solution
         self.trace = solution.trace
         self.places = solution.trace.places
-        self.site_index = {call: index for index, call in enumerate(sorted(solution.site_apis))}
+        self.site_index = {call: index for index, call in enumerate(sites)}
         self._blocks: dict[int, Block] = {}
         self._statements: dict[int, Statement] = {}
         self._describing: set[int] = set()
@@ -99,7 +99,7 @@ class Describer:
             span=span,
             header=header,
             body=body,
-            body_indent=self._line_indent(body.start),
+            body_indent=self._line_indent(body),
             is_async=record.is_async,
             handlers=tuple(self._handler(handler) for handler in record.handlers),
             has_finally=record.has_finally,
@@ -122,8 +122,8 @@ class Describer:
         inside = {name for name, bounds in bindings.items() if any(record.start <= b.order <= record.end for b in bounds)}
         return frozenset(inside | set(record.targets))
 
-    def _line_indent(self, offset: int) -> str:
-        text = self.trace.text
+    def _line_indent(self, body: Span) -> str:
+        text, offset = self.trace.modules[body.path].text, body.start
         start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
         return text[start:offset] if text[start:offset].isspace() else ""
 
@@ -136,7 +136,7 @@ class Describer:
     def name(self, node: int) -> Name:
         found = self.solution.static(node)
         span = self.span(node)
-        text = self.trace.text[span.start : span.end]
+        text = self.trace.cut(span)
         if isinstance(found, int):
             return Name(span, None, text, found)
         # a relative import is a name of the project, not of a library
@@ -183,7 +183,7 @@ class Describer:
     def value(self, node: int, depth: int = 0) -> Value:
         """Describe an expression."""
         span = self.span(node)
-        text = self.trace.text[span.start : span.end]
+        text = self.trace.cut(span)
         target = self.follow(node)
         literal = target == node and not isinstance(self.trace.nodes[node], (ir.Reference, ir.Attribute))
         return self._described(target, span, text, literal, self._parenthesized(node), self.names(node), depth)
@@ -234,7 +234,7 @@ class Describer:
     def _by_points(self, target: int, node: ir.Node, make: object, again: Callable[[int], Value], depth: int) -> Value:
         maker = cast("_Maker", make)
         points = self.solution.points(target)
-        pools = tuple(sorted(self.site_index[p.call] for p in points if isinstance(p, SiteObject)))
+        pools = tuple(sorted(self.site_index[p.call] for p in points if isinstance(p, SiteObject) and p.call in self.site_index))
         if pools:
             return maker("pool", pools=pools)
         if any(isinstance(p, HandleObject) for p in points):
@@ -258,7 +258,7 @@ class Describer:
                 return maker("api", api=canonical(only.name))
             if isinstance(only, CalledObject):
                 return self._call(only.call, only.name, maker, depth)
-            if isinstance(only, BoundObject) and isinstance(only.owner, SiteObject):
+            if isinstance(only, BoundObject) and isinstance(only.owner, SiteObject) and only.owner.call in self.site_index:
                 return maker("pool", pools=(self.site_index[only.owner.call],))
             if isinstance(only, ContainerObject) and isinstance(only.key, int) and only.key != target and depth < _DEPTH:
                 return again(only.key)
