@@ -71,8 +71,8 @@ def _waiting_uses(operation: Operation) -> Iterator[Use]:
 
 
 def _is_known_done(use: Use) -> bool:
-    """A question was asked, or something was awaited with it, such as asyncio.to_thread(result.get)."""
-    return use.how in KNOWN_DONE or use.awaited or _is_at_once(use)
+    """A question was asked, or something was awaited with it, such as asyncio.to_thread(result.get), or may have been."""
+    return use.how in KNOWN_DONE or use.how == "pass" or use.awaited or _is_at_once(use)
 
 
 def _is_at_once(use: Use) -> bool:

@@ -85,7 +85,7 @@ def _fix(file: FileFacts, owner: ClassFact) -> Fix | None:
     kept = {value.api: name for name, value in owner.attributes if value.kind == "parameter"}
     names = [name for name, _ in owner.attributes]
     wanted = [kept.get(parameter) for parameter in init.parameters.names]
-    if not wanted or None in wanted or any(names.count(str(name)) > 1 for name in wanted):
+    if None in wanted or any(names.count(str(name)) > 1 for name in wanted):
         return None
     newline = "\r\n" if "\r\n" in file.text else "\n"
     end = file.text.find("\n", init.span.end)
