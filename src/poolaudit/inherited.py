@@ -1,0 +1,121 @@
+"""Names of module level that a worker has only when it is forked: what the parent alone gives them.
+
+Knows that a worker which is not forked imports the file again, without the main guard's body and without what functions of the
+parent have done since. Must never know a rule, a start method or libcst.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from poolaudit.facts import MODULE_SCOPE, FileFacts, Function, GlobalUse, Operation, PoolSite, Task, Value
+
+DEFINITIONS = ("import", "function", "class")
+"""Bindings that define something to be called, apart from data."""
+
+_SHARED = (
+    "multiprocessing.Manager", "multiprocessing.managers.", "multiprocessing.shared_memory.", "multiprocessing.Value",
+    "multiprocessing.Array", "multiprocessing.RawValue", "multiprocessing.RawArray", "multiprocessing.sharedctypes.",
+)  # fmt: skip
+"""What two processes share, whoever changes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """A name that worker code reads and that only the parent gives its value."""
+
+    name: str
+    read: GlobalUse
+    write: GlobalUse
+    otherwise: GlobalUse | None
+    """What importing the file gives the name instead; None: a worker does not have it."""
+
+
+def worker_code(site: PoolSite, file: FileFacts) -> tuple[Function, ...]:
+    """Functions of this file that the workers of a pool run."""
+    tasks = [operation.task for operation in site.operations] + [site.initializer]
+    return file.reachable(*(task.function for task in tasks if task is not None))
+
+
+def code_of(task: Task | None, file: FileFacts) -> tuple[Function, ...]:
+    """Functions of this file that a worker runs for the task."""
+    return file.reachable(task.function) if task is not None else ()
+
+
+def inherited(operation: Operation, site: PoolSite, file: FileFacts) -> Iterator[Inherited]:
+    """Each name once, in the order of the names, that the operation's task lacks in a worker which is not forked."""
+    if "globals" in file.names or _unseen_initializer(site):
+        return  # what is not seen may set it
+    prepared = {function.id for function in (*code_of(operation.task, file), *code_of(site.initializer, file))}
+    reads: dict[str, GlobalUse] = {}
+    for function in code_of(operation.task, file):
+        for use in function.globals:
+            if use.how == "read" or (use.how == "mutate" and use.name not in reads):
+                reads.setdefault(use.name, use)
+    for name, read in sorted(reads.items()):
+        found = _by_parent(file.globals.get(name, ()), prepared, operation, site, file)
+        if found is not None:
+            yield Inherited(name, read, *found)
+
+
+def _unseen_initializer(site: PoolSite) -> bool:
+    """It has, or may have, an initializer that is not in this file."""
+    if site.initializer is not None:
+        return site.initializer.function is None
+    return any(argument.star for argument in site.arguments) or site.argument("initargs") is not None
+
+
+def _by_parent(
+    uses: tuple[GlobalUse, ...], prepared: set[int], operation: Operation, site: PoolSite, file: FileFacts
+) -> tuple[GlobalUse, GlobalUse | None] | None:
+    """What the parent alone does to a name, and what importing the file gives it."""
+    imported = [use for use in uses if _at_import(use, file)]
+    if any(use.function in prepared and (use.how == "assign" or imported) for use in uses):
+        return None  # the worker or its initializer gives it a value of its own
+    if any(use.how == "mutate" for use in imported) or any(use.value is not None and _shared(use.value) for use in uses):
+        return None
+    otherwise = imported[-1] if imported else None
+    if otherwise is not None and otherwise.binding in DEFINITIONS:
+        return None  # state of a module, or attributes of a function or class, is not followed
+    writes = (use for use in uses if use not in imported and use.function not in prepared)
+    write = next((use for use in writes if _before(use, operation, site, file) and not _same(use, otherwise)), None)
+    return (write, otherwise) if write is not None else None
+
+
+def _at_import(use: GlobalUse, file: FileFacts) -> bool:
+    """Importing the file does it."""
+    return use.function in file.called_at_import or (use.function == MODULE_SCOPE and not use.under_guard)
+
+
+def _before(use: GlobalUse, operation: Operation, site: PoolSite, file: FileFacts) -> bool:
+    """The parent does it before it submits, as far as the file shows.
+
+    Behind the construction of a Pool in the same scope it is lost on forked workers as well: another fault.
+    """
+    here = operation.point.scope
+    if use.function == here:
+        late = site.kind == "pool" and site.point.scope == here and use.order > site.point.order
+        return use.order < operation.point.order and not late
+    if use.function == MODULE_SCOPE:
+        return True
+    callbacks = {task.function for _, task in operation.callbacks}
+    callers = [function.id for function in file.functions.values() if _reaches(function, here, file)]
+    run = {function.id for function in file.reachable(here, *callers)} | file.called_under_guard
+    return use.function in run - callbacks
+
+
+def _reaches(function: Function, target: int, file: FileFacts) -> bool:
+    return any(each.id == target for each in file.reachable(function.id))
+
+
+def _same(use: GlobalUse, otherwise: GlobalUse | None) -> bool:
+    """Both give the name the same constant."""
+    if otherwise is None or use.how != "assign" or use.value is None or otherwise.value is None:
+        return False
+    mine, other = use.value, otherwise.value
+    return mine.kind == other.kind == "const" and type(mine.const) is type(other.const) and mine.const == other.const
+
+
+def _shared(value: Value) -> bool:
+    return value.api is not None and value.api.startswith(_SHARED)

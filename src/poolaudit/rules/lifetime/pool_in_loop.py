@@ -1,0 +1,103 @@
+"""A pool is built and torn down in every round of a loop.
+
+Why it hurts: each round starts its workers anew, and an initializer loads again what it loads; with spawn and forkserver every
+worker imports the program as well. One pool around the loop starts them once.
+
+When it is fine: the pool depends on the round (its number of workers, initializer or initargs, or a global that forked workers
+inherit). A single worker per round isolates tasks from each other; a fresh pool after a failure is a retry; a restart per batch
+gives memory back. A benchmark that measures pools. A loop that sleeps between its rounds.
+
+Limitations: only a loop of the same function is seen. There is no fix: make the pool around the loop, and see that no round
+relies on fresh workers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from poolaudit.facts import Block, FileFacts, Point, PoolSite, inside
+from poolaudit.inherited import worker_code
+from poolaudit.rule import Finding, Related, Rule
+from poolaudit.settings import Settings
+
+_ON_PURPOSE = re.compile(r"memory|leak|\brestart|\bfresh|isolat|respawn|zombie", re.IGNORECASE)
+_MEASURED = re.compile(r"\b(?:sleep|collect|timeit|perf_counter\w*|process_time\w*)\(")
+
+
+def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+    loop = site.loop
+    if loop is None or loop.kind not in ("for", "while") or not _ends_in(loop, site) or _needed(site, loop, file):
+        return
+    yield Finding(
+        site.point.span,
+        "every round of the loop starts new workers: one pool around the loop starts them once",
+        related=(Related(loop.header, "the loop"),),
+    )
+
+
+def _ends_in(loop: Block, site: PoolSite) -> bool:
+    """Each round uses and ends its pool: none is kept for later rounds."""
+    if not site.complete or site.conditional or not site.operations or any(use.how != "test" for use in site.uses):
+        return False
+    points = [operation.point for operation in site.operations] + [end.point for end in site.ends]
+    ended = site.binding == "chained" or any(end.how in ("with-exit", "close", "terminate", "shutdown") for end in site.ends)
+    return ended and all(inside(point, loop) for point in points)
+
+
+def _needed(site: PoolSite, loop: Block, file: FileFacts) -> bool:
+    """Something in the loop may need a pool of its own."""
+    function = file.functions.get(site.function)
+    around = function.span if function is not None else loop.span
+    return (
+        _single_worker(site)
+        or _recycles(site)
+        or _few_rounds(loop)
+        or _in_some_rounds(site.point, loop, file)
+        or bool(_ON_PURPOSE.search(file.text, around.start, loop.span.end))
+        or bool(_MEASURED.search(file.text, loop.span.start, loop.span.end))
+        or _depends_on_round(site, loop, file)
+    )
+
+
+def _single_worker(site: PoolSite) -> bool:
+    return site.worker_count is not None and site.worker_count.kind == "const" and site.worker_count.const == 1
+
+
+def _recycles(site: PoolSite) -> bool:
+    return site.argument("maxtasksperchild", 3) is not None or site.argument("max_tasks_per_child") is not None
+
+
+def _few_rounds(loop: Block) -> bool:
+    return loop.forever or (loop.iterable is not None and loop.iterable.length is not None and loop.iterable.length < 2)
+
+
+def _in_some_rounds(point: Point, loop: Block, file: FileFacts) -> bool:
+    """A retry (the loop ends when a round succeeds, or goes on after a failure), or a pool that not every round makes."""
+    for step in reversed(point.path):
+        if step.block.id == loop.id:
+            break
+        header = file.text[step.block.header.start : step.block.header.end]
+        varies = "(" in header or loop.rebinds & set(re.findall(r"\w+", header))
+        if (
+            step.block.kind == "match"
+            or (step.block.kind == "if" and varies)
+            or (step.block.kind == "try" and step.block.handlers)
+        ):
+            return True
+    return bool({"break", "return"} & set(loop.leaves))
+
+
+def _depends_on_round(site: PoolSite, loop: Block, file: FileFacts) -> bool:
+    rebound = {name for step in site.point.path for name in step.block.rebinds if step.block.kind in ("for", "while")}
+    written = {name for argument in site.arguments for name in argument.value.names}
+    if rebound & written or any(argument.star for argument in site.arguments):
+        return True
+    workers = worker_code(site, file)
+    reads = {use.name for function in workers for use in function.globals}
+    captures = {capture.name for function in workers for capture in function.captures}
+    changed = any(use.span in loop.span for name in reads for use in file.globals.get(name, ()))
+    return changed or bool(captures & rebound)
+
+
+RULE = Rule(code="PA406", name="pool-in-loop", severity="info", check=check, doc=__doc__)
