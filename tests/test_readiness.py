@@ -143,7 +143,7 @@ CASES = {
                 print(pool.map(look_up, range(2)))
         """,
         "break",
-        "`look_up` reads `TABLE`, which is set below the main guard",
+        "`look_up` reads `TABLE`, which only the parent",
     ),
     "global set by the parent": (
         """
@@ -165,7 +165,7 @@ CASES = {
             main()
         """,
         "break",
-        "which only `main` sets",
+        "which only the parent",
     ),
     "global filled by the parent": (
         """
@@ -186,7 +186,7 @@ CASES = {
             main()
         """,
         "break",
-        "which only `main` sets",
+        "which only the parent",
     ),
     "global set by the initializer": (
         """

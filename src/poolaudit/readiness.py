@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from poolaudit.facts import MODULE_SCOPE, Answer, Evidence, FileFacts, Function, GlobalUse, PoolSite, Span, Value, inside
+from poolaudit.at_import import start
+from poolaudit.facts import MODULE_SCOPE, Answer, Evidence, FileFacts, GlobalUse, PoolSite, Span, Value
+from poolaudit.inherited import inherited
 from poolaudit.needs.workers import flat, worker_code, worker_tasks
 from poolaudit.settings import Settings
 from poolaudit.tree import Subject
@@ -86,59 +88,28 @@ def _judge(site: PoolSite, file: FileFacts, settings: Settings) -> Judged | None
 
 
 def _breaks(site: PoolSite, file: FileFacts) -> Iterator[Judged]:
-    started = _started_by_import(site, file)
+    started = start(site, file)
     if started is not None:
-        yield "break", "importing the file starts workers, and every worker imports it", started
-    for task in worker_tasks(site):
-        if task is site.initializer and task.kind in ("lambda", "nested"):
-            yield "break", f"the initializer `{task.name}` must be pickled and cannot", task.span
+        yield "break", "importing the file starts workers, and every worker imports it", started.span
+    task = site.initializer
+    if task is not None and task.kind in ("lambda", "nested"):
+        yield "break", f"the initializer `{task.name}` must be pickled and cannot", task.span
     for value in _initargs(site):
         if value.kind in ("lambda", "generator"):
             yield "break", f"`{value.text}` of initargs must be pickled and cannot", value.span
-    code = worker_code(site, file)
-    for function in code:
+    for function in worker_code(site, file):
         if function.under_guard:
             yield "break", f"`{function.name}` is defined below the main guard, where no worker finds it", function.span
-    for function, read in _reads(code):
-        because = _parent_only(read.name, code, file)
-        if because is not None:
-            yield "break", f"`{function.name}` reads `{read.name}`, {because}", read.span
-
-
-def _started_by_import(site: PoolSite, file: FileFacts) -> Span | None:
-    """Where importing the file starts workers. Pool starts them when it is made, an executor with the first task."""
-    if site.at_import is not None and site.kind == "pool":
-        return site.at_import.span
     for operation in site.operations:
-        point = operation.point
-        at_import = point.scope == MODULE_SCOPE or point.scope in file.called_at_import
-        if site.kind == "executor" and at_import and not (file.guard and inside(point, file.guard)):
-            return point.span
-    return None
+        for found in inherited(operation, site, file):
+            reader = file.functions[found.read.function].name
+            yield "break", f"`{reader}` reads `{found.name}`, which only the parent gives its value", found.read.span
 
 
 def _initargs(site: PoolSite) -> Iterator[Value]:
     argument = site.argument("initargs", 2 if site.kind == "pool" else 3)
     if argument is not None:
         yield from flat(argument.value)
-
-
-def _reads(code: tuple[Function, ...]) -> Iterator[tuple[Function, GlobalUse]]:
-    return ((function, use) for function in code for use in function.globals if use.how != "assign")
-
-
-def _parent_only(name: str, code: tuple[Function, ...], file: FileFacts) -> str | None:
-    """Why a worker that is not forked lacks what the parent has put into a global; None when it does not."""
-    workers = {function.id for function in code}
-    writes = file.globals.get(name, ())
-    if any(write.function in workers or write.binding == "import" for write in writes):
-        return None  # set by the initializer, or a cache of the worker's own; state of other modules is not followed
-    for write in writes:
-        if write.under_guard:
-            return "which is set below the main guard"
-        if write.function in file.functions and write.function not in file.called_at_import:
-            return f"which only `{file.functions[write.function].name}` sets, and that runs in the parent"
-    return None
 
 
 # --- change
@@ -151,9 +122,10 @@ def _changes(site: PoolSite, file: FileFacts) -> Iterator[Judged]:
     if not site.operations:
         yield "change", "what its workers run is not seen", site.callee
     code = worker_code(site, file)
-    for function, read in _reads(code):
-        for write in file.globals.get(read.name, ()):
-            if write.function == MODULE_SCOPE and not _plain(write):
+    for function in code:
+        for read in function.globals:
+            writes = file.globals.get(read.name, ()) if read.how != "assign" else ()
+            if any(write.function == MODULE_SCOPE and not _plain(write) for write in writes):
                 yield "change", f"`{function.name}` reads `{read.name}`, which each worker computes again", read.span
     workers = {function.id for function in code}
     for call in file.library_calls:
