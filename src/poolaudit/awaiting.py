@@ -49,7 +49,7 @@ def await_in_thread(file: FileFacts, settings: Settings, point: Point, callee: i
 
 def callee_end(file: FileFacts, call: Span) -> int | None:
     """Where the callee of a call by a plain or dotted name ends."""
-    found = re.match(r"[\w.]+(?=\()", file.text[call.start : call.end])
+    found = re.match(r"[\w.]+(?=\()", file.cut(call))
     return call.start + found.end() if found else None
 
 

@@ -16,7 +16,7 @@ _SWALLOWS = re.compile(r"\bsuppress\s*\(")
 def expects_failure(file: FileFacts, operation: Operation) -> bool:
     """The function around the operation asserts that something raises, or the operation stands in a `with suppress(..)`."""
     function = file.functions.get(operation.point.scope)
-    if function is not None and _EXPECTS.search(file.text, function.span.start, function.span.end):
+    if function is not None and _EXPECTS.search(file.cut(function.span)):
         return True
     withs = (step.block for step in operation.point.path if step.block.kind == "with")
-    return any(_SWALLOWS.search(file.text, block.header.start, block.header.end) for block in withs)
+    return any(_SWALLOWS.search(file.cut(block.header)) for block in withs)

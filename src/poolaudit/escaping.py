@@ -48,7 +48,7 @@ def _is_caught(file: FileFacts, raised: Raised, owner: ClassFact) -> bool:
     """A handler or a context manager around the `raise` takes it, or may take it."""
     classes, names = _ancestry(file, owner)
     for step in raised.point.path:
-        if step.block.kind == "with" and _MAY_SWALLOW.search(file.text[step.block.header.start : step.block.header.end]):
+        if step.block.kind == "with" and _MAY_SWALLOW.search(file.cut(step.block.header)):
             return True
         if step.block.kind != "try" or step.arm != "body":
             continue
@@ -76,4 +76,4 @@ def _ancestry(file: FileFacts, owner: ClassFact) -> tuple[set[int], set[str]]:
 
 
 def _text(file: FileFacts, function: Function) -> str:
-    return file.text[function.span.start : function.span.end]
+    return file.cut(function.span)

@@ -76,10 +76,7 @@ def _is_special(file: FileFacts, owner: ClassFact) -> bool:
     """It makes objects, `args` or its pickle in a way of its own."""
     if {"__new__", "args"} & owner.methods.keys() or any(name == "args" for name, _ in owner.attributes):
         return True
-    return (
-        re.search(r"\b__(?:reduce|reduce_ex|getnewargs|getstate)\w*__\b", file.text[owner.span.start : owner.span.end])
-        is not None
-    )
+    return re.search(r"\b__(?:reduce|reduce_ex|getnewargs|getstate)\w*__\b", file.cut(owner.span)) is not None
 
 
 def _root(file: FileFacts, owner: ClassFact) -> type[BaseException] | None:

@@ -43,6 +43,8 @@ def hoist(file: FileFacts, function: Function, operation: Operation) -> Fix:
     A lambda that is bound at module level becomes a def on the spot. Else a def is inserted before the statement of module level
     that holds the operation, and before one that makes the pool while the file is imported. Raises Refused.
     """
+    if function.span.path:
+        raise Refused("it is defined in another file")
     if not function.is_lambda:
         return _hoist_def(file, function, operation)
     name = _module_level_name(file, function)
@@ -277,7 +279,7 @@ def _is_free_at_module_level(file: FileFacts, name: str, top: Span) -> bool:
 def _new_name(file: FileFacts, function: Function) -> str:
     """A name for the moved function that the file does not hold, another one for each function of the same origin."""
     origin = _origin(file, function)
-    movable = (each for each in file.functions.values() if each.is_lambda or each.nested)
+    movable = (each for each in file.functions.values() if not each.span.path and (each.is_lambda or each.nested))
     rank = sorted(each.span.start for each in movable if _origin(file, each) == origin).index(function.span.start)
     stem = f"{origin}_task" if origin else "task"
     numbered = (f"{stem}_{number}" if number > 1 else stem for number in range(1, len(file.names) + rank + 2))

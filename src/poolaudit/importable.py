@@ -22,4 +22,4 @@ def may_be_importable(file: FileFacts, name: str) -> bool:
     tricks = (
         rf"\b{name}\.__(?:qualname|name|module|reduce|reduce_ex)__\s*=|\bglobal\b[^\n#;]*\b{name}\b|setattr\([^\n]*\b{name}\b"
     )
-    return re.search(tricks, file.text) is not None
+    return any(re.search(tricks, text) for text in (file.text, *file.other_texts.values()))

@@ -61,7 +61,7 @@ def _waiting_uses(operation: Operation) -> Iterator[Use]:
     for use in handle.uses:
         waits = use.how in WAITS.get(handle.kind, ()) and use.in_async and not use.awaited
         through_results = use.via == "item" or (handle.kind == "iterator" and use.via == "collection")
-        if not waits or _is_at_once(use) or through_results:
+        if not waits or _is_at_once(use) or through_results or use.point.span.path:
             continue
         if any(_is_known_done(other) and not before(use.point, other.point) for other in handle.uses):
             continue
@@ -82,7 +82,7 @@ def _is_at_once(use: Use) -> bool:
 def _end_waits(site: PoolSite, file: FileFacts, end: End) -> bool:
     """A shutdown or join in a coroutine that waits for workers which may be busy."""
     function = file.functions.get(end.point.scope)
-    if function is None or not function.is_async or end.how not in ("shutdown", "join"):
+    if function is None or not function.is_async or end.point.span.path or end.how not in ("shutdown", "join"):
         return False
     wait = find_argument(end.arguments, "wait", 0)
     settled = all(_is_settled(operation, end) for operation in site.operations)
@@ -103,18 +103,18 @@ def _fix(file: FileFacts, settings: Settings, operation: Operation, use: Use) ->
         return await_future(file, use.point, use.name_span)
     if use.how in ("result", "exception", "get", "wait") and use.name_span:
         return await_in_thread(file, settings, use.point, use.name_span.end)
-    text = file.text[use.point.span.start : use.point.span.end]
+    text = file.cut(use.point.span)
     end = callee_end(file, use.point.span)
     if use.how == "wait_futures":
         return await_in_thread(file, settings, use.point, end)
     drained = re.fullmatch(r"(?:list|tuple|set|frozenset|sorted|dict)\((.*)\)", text, re.DOTALL)
-    handed = file.text[operation.point.span.start : operation.point.span.end]
+    handed = file.cut(operation.point.span)
     plain = drained is not None and (drained[1] == handed or drained[1].isidentifier())
     return await_in_thread(file, settings, use.point, end) if use.how == "consume" and plain else None
 
 
 def _finding(file: FileFacts, where: Span, fix: Fix | None, operation: Operation | None = None) -> Finding:
-    text = file.text[where.start : where.end].partition("\n")[0]
+    text = file.cut(where).partition("\n")[0]
     related: tuple[Related, ...] = ()
     if operation is not None and operation.point.span not in where:
         related = (Related(operation.point.span, "handed to a worker here"),)

@@ -33,7 +33,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
             continue
         seen: set[int] = set()
         for where, function, role in _lambdas(operation):
-            name = file.text[where.start : where.end]
+            name = file.cut(where)
             if function in file.functions and function not in seen and not may_be_importable(file, name):
                 seen.add(function)
                 yield _finding(file, operation, where, function, role)
@@ -50,7 +50,7 @@ def _lambdas(operation: Operation) -> Iterator[tuple[Span, int, str]]:
 
 
 def _finding(file: FileFacts, operation: Operation, where: Span, identity: int, role: str) -> Finding:
-    function, name = file.functions[identity], file.text[where.start : where.end]
+    function, name = file.functions[identity], file.cut(where)
     notes: tuple[str, ...] = ()
     try:
         fix = hoist(file, function, operation)

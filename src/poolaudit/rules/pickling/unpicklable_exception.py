@@ -27,6 +27,8 @@ from poolaudit.facts import ClassFact, FileFacts, Operation, PoolSite, Raised, S
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 
+WANTS = "wants other arguments than super().__init__ gets"
+
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
     for operation in site.operations:
@@ -57,15 +59,17 @@ def _first_to_raise(file: FileFacts, owner: ClassFact) -> Operation | None:
 
 def _finding(site: PoolSite, file: FileFacts, operation: Operation, raised: Raised, owner: ClassFact) -> Finding:
     harm = "the executor breaks" if site.kind == "executor" else "the Pool hangs for ever"
-    related = [Related(raised.point.span, "raised in the worker")]
-    if operation.task is not None:
-        related.append(Related(operation.task.span, "the task"))
+    class_line, task = _header(file, owner), operation.task.span if operation.task else operation.point.span
+    foreign = bool(owner.span.path)
     return Finding(
-        _header(file, owner),
+        task if foreign else class_line,
         f"`{owner.name}` cannot be rebuilt from its `args` when a worker raises it: {harm}",
-        label="wants other arguments than super().__init__ gets",
-        related=tuple(related),
-        fix=_fix(file, owner),
+        label="raises it" if foreign else WANTS,
+        related=(
+            Related(raised.point.span, "raised in the worker"),
+            Related(class_line, WANTS) if foreign else Related(task, "the task"),
+        ),
+        fix=None if foreign else _fix(file, owner),
     )
 
 
@@ -73,8 +77,9 @@ def _header(file: FileFacts, owner: ClassFact) -> Span:
     """`def __init__(..)` where the class has one, else its first line."""
     init = own_init(file, owner)
     if init is not None:
-        return Span(init.span.start, init.parameters_span.end + 1)
-    return Span(owner.span.start, file.text.index("\n", owner.span.start))
+        return Span(init.span.start, init.parameters_span.end + 1, init.span.path)
+    first_line = file.cut(owner.span).partition("\n")[0]
+    return Span(owner.span.start, owner.span.start + len(first_line), owner.span.path)
 
 
 def _fix(file: FileFacts, owner: ClassFact) -> Fix | None:

@@ -90,9 +90,14 @@ def _unpicklable_results(file: FileFacts, function: Function) -> Iterator[tuple[
                     yield what if value is returned else f"a value that holds {what}", Related(value.span, "returned here")
 
 
+def _text_around(file: FileFacts, value: Value) -> str:
+    """The whole file that the value stands in: a defaultdict may lose its factory before it is returned."""
+    return file.other_texts[value.span.path] if value.span.path else file.text
+
+
 def _what(file: FileFacts, value: Value) -> str | None:
     if value.kind == "lambda":
-        return "a lambda" if "default_factory" not in file.text else None
+        return "a lambda" if "default_factory" not in _text_around(file, value) else None
     if value.kind == "generator":
         return "a generator"
     if value.kind == "call" and value.function is None:
