@@ -107,11 +107,15 @@ def _shadowed(request: ImportRequest) -> Refusal:
 def _new_lines(text: str, names: _Names, lines: list[str]) -> Edit:
     newline = next((match[0] for match in NEWLINE.finditer(text)), "\n")
     block = newline.join(lines)
-    if names.place > 0 and text[names.place - 1] not in "\r\n":
-        # the file ends without a newline
+    ends_open = names.place > 0 and text[names.place - 1] not in "\r\n"
+    if names.after_docstring:
+        block = newline + block
+    if ends_open:
+        # the file ends without a newline, and goes on doing so
         return insert(names.place, newline + block)
-    gap = newline if names.first_in_file and names.place < len(text) else ""
-    return insert(names.place, block + newline + gap)
+    if names.is_first and text[names.place : names.place + 1] not in ("", "\r", "\n"):
+        block += newline
+    return insert(names.place, block + newline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +132,10 @@ class _Names:
     """Module -> where a name can be added to a `from module import ..` on top of the file."""
     place: int
     """Where new import lines go."""
-    first_in_file: bool
+    is_first: bool
     """No import stands before `place`."""
+    after_docstring: bool
+    """`place` follows the module's docstring."""
 
     def reach(self, module: str, name: str) -> str | None:
         """The expression that reaches it by imports that stand at module level."""
@@ -189,7 +195,8 @@ def _names(text: str) -> _Names | None:
         frozenset(modules),
         {module: end for module, end in extensible.items() if module is not None},
         _place(text, tree, header, places),
-        not header,
+        is_first=not header,
+        after_docstring=not header and _has_docstring(tree),
     )
 
 
@@ -245,11 +252,15 @@ def _place(text: str, tree: ast.Module, header: list[ast.Import | ast.ImportFrom
         # `import os; x = 1`: nothing may come between statements of one line
         same_line = [places.span(each).end for each in tree.body if each.lineno == header[-1].end_lineno]
         return _next_line(text, max([last, *same_line]))
-    if tree.body and ast.get_docstring(tree, clean=False) is not None:
+    if _has_docstring(tree):
         return _next_line(text, places.span(tree.body[0]).end)
     if tree.body:
         return places.span(tree.body[0]).start
     return len(text)
+
+
+def _has_docstring(tree: ast.Module) -> bool:
+    return ast.get_docstring(tree, clean=False) is not None
 
 
 def _next_line(text: str, offset: int) -> int:
