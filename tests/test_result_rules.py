@@ -299,9 +299,34 @@ def test_an_unread_map_without_a_fix() -> None:
         assert finding.fix is None
 
 
-def test_a_kept_map_that_nobody_reads() -> None:
-    body = "with ProcessPoolExecutor() as e:\n    results = e.map(work, 'ab')\n"
-    assert fixed(UNREAD, body) == "with ProcessPoolExecutor() as e:\n    results = list(e.map(work, 'ab'))\n"
+@pytest.mark.parametrize(
+    ("body", "after"),
+    [
+        ("results = e.map(work, 'ab')\n", "results = list(e.map(work, 'ab'))\n"),
+        ("e.map(work, 'ab')  # all of them\n", "list(e.map(work, 'ab'))  # all of them\n"),
+        ("e.map(work, 'ab')\n    e.shutdown()\n", "list(e.map(work, 'ab'))\n    e.shutdown()\n"),
+        ("e.map(work, 'ab')\n    print(1)\n", "results = e.map(work, 'ab')\n    print(1)\n    list(results)\n"),
+        ("kept = e.map(work, 'ab')\n    print(1)\n", "kept = e.map(work, 'ab')\n    print(1)\n    list(kept)\n"),
+        (
+            "for x in 'ab':\n        e.map(work, x)\n",
+            "maps = []\n    for x in 'ab':\n        maps.append(e.map(work, x))\n"
+            "    for results in maps:\n        list(results)\n",
+        ),
+    ],
+)
+def test_unread_maps_are_read_once_all_work_is_submitted(body: str, after: str) -> None:
+    head = "with ProcessPoolExecutor() as e:\n    "
+    (finding,) = found(UNREAD, head + body)
+    assert finding.fix is not None
+    assert finding.fix.applicability == "safe"
+    assert fixed(UNREAD, head + body) == head + after
+
+
+def test_a_map_that_the_rest_of_the_program_may_need_running() -> None:
+    (finding,) = found(UNREAD, "e = ProcessPoolExecutor()\ne.map(work, 'ab')\nprint(input())\n")
+    assert finding.fix is not None
+    assert finding.fix.applicability == "unsafe"
+    assert [caveat.name for caveat in finding.fix.caveats] == ["waits-here"]
 
 
 @pytest.mark.parametrize(

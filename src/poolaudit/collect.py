@@ -1,6 +1,7 @@
 """Edits that keep the handles of dropped work and ask each of them for its result, once all of it has been submitted.
 
-Knows points, statements and how a list and a loop are spelled. Must never know a rule, or whether asking is wise: callers decide.
+Knows points, statements, what waits for a pool's work, and how a list and a loop are spelled. Must never know a rule, or
+whether asking is wise: callers decide.
 """
 
 from __future__ import annotations
@@ -8,15 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from poolaudit.edits import Edit, insert
-from poolaudit.facts import Block, FileFacts, Operation, Point, Span, Step
+from poolaudit.facts import Block, End, FileFacts, Operation, Point, PoolSite, Span, Step, before
 
-_NAMES = {
+Ask = Literal["result", "get", "list"]
+"""How a handle is asked: `future.result()`, `result.get()`, or `list(results)` of an iterator."""
+
+_NAMES: dict[Ask, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "result": (("futures", "pending", "submitted"), ("future", "each", "task")),
     "get": (("results", "pending", "submitted"), ("result", "each", "task")),
+    "list": (("maps", "pending", "submitted"), ("results", "each", "mapped")),
 }
-"""Per reading method: names for the list and for one handle, in order of preference."""
+"""Names for the list and for one handle, in order of preference."""
 
 _LEAVES = re.compile(r"\b(?:return|raise|break|continue|yield|exit|_exit)\b")
 
@@ -39,6 +45,8 @@ class Refusal:
 
 def end_of(block: Block, file: FileFacts) -> Place | Refusal:
     """The end of the body of `block`."""
+    if block.span.path:
+        return Refusal("the block stands in another file")
     line = file.text[file.text.rfind("\n", 0, block.body.start) + 1 : block.body.start]
     if line.strip():
         return Refusal("the block stands on one line")
@@ -47,6 +55,8 @@ def end_of(block: Block, file: FileFacts) -> Place | Refusal:
 
 def after(point: Point, file: FileFacts) -> Place | Refusal:
     """Behind the statement of `point`."""
+    if point.span.path:
+        return Refusal("the work is waited for in another file")
     if not point.statement.alone:
         return Refusal("the line holds several statements")
     return _place(point.statement.span.end, point.statement.indent, point.path, file)
@@ -61,6 +71,20 @@ def _place(end: int, indent: str, path: tuple[Step, ...], file: FileFacts) -> Pl
     return Place(line_end, indent, path)
 
 
+def end_of_work(operation: Operation, site: PoolSite, file: FileFacts) -> Place | Refusal:
+    """Behind the join() or shutdown() that waits for the work, else at the end of the `with` block that does."""
+    for end in site.ends:
+        if _waits_for_work(end) and before(operation.point, end.point) and not end.in_finally and not end.handler:
+            return after(end.point, file)
+    if site.with_block is None or site.kind == "pool":
+        return Refusal("nothing here waits for the work")
+    return end_of(site.with_block, file)
+
+
+def _waits_for_work(end: End) -> bool:
+    return end.how == "join" or (end.how == "shutdown" and all(argument.value.const is True for argument in end.arguments))
+
+
 def newline(file: FileFacts) -> str:
     """What an inserted line ends with."""
     return "\r\n" if "\r\n" in file.text else "\n"
@@ -71,8 +95,8 @@ def add_lines(place: Place, lines: Iterable[str], file: FileFacts) -> Edit:
     return insert(place.offset, "".join(f"{newline(file)}{place.indent}{line}" for line in lines))
 
 
-def collect(operations: Sequence[Operation], place: Place, method: str, file: FileFacts) -> tuple[Edit, ...] | Refusal:
-    """Keeps the handles of bare `operations` and calls `method` ('result' or 'get') on each of them at `place`.
+def collect(operations: Sequence[Operation], place: Place, ask: Ask, file: FileFacts) -> tuple[Edit, ...] | Refusal:
+    """Keeps the handles of bare `operations` and asks each of them at `place`.
 
     One operation that stands at the place's own level gets a name; all others go into one list.
     """
@@ -80,13 +104,13 @@ def collect(operations: Sequence[Operation], place: Place, method: str, file: Fi
     for operation in operations:
         if refusal := _unreachable(operation.point, place, file):
             return refusal
-    names = names_for(operations[0].point.scope, method, file)
+    names = names_for(operations[0].point.scope, ask, file)
     if names is None:
         return Refusal("the usual names are taken")
     many, one = names
     first = operations[0].point
     if len(operations) == 1 and len(first.path) == depth:
-        return insert(first.span.start, f"{one} = "), add_lines(place, [f"{one}.{method}()"], file)
+        return insert(first.span.start, f"{one} = "), add_lines(place, [_asked(one, ask)], file)
     start = first.path[depth].block.span.start if len(first.path) > depth else first.statement.span.start
     line_start = file.text.rfind("\n", 0, start) + 1
     edits = [insert(line_start, f"{place.indent}{many} = []{newline(file)}")]
@@ -94,18 +118,22 @@ def collect(operations: Sequence[Operation], place: Place, method: str, file: Fi
         span = operation.point.span
         edits += [insert(span.start, f"{many}.append("), insert(span.end, ")")]
     step = step_of(place, file)
-    edits.append(add_lines(place, [f"for {one} in {many}:", f"{step}{one}.{method}()"], file))
+    edits.append(add_lines(place, [f"for {one} in {many}:", f"{step}{_asked(one, ask)}"], file))
     return tuple(edits)
 
 
-def read_kept(operation: Operation, place: Place, method: str, file: FileFacts) -> tuple[Edit, ...] | Refusal:
-    """Calls `method` at `place` on the handle, or each handle of a list, that a statement of its level keeps in vain.
+def _asked(name: str, ask: Ask) -> str:
+    return f"list({name})" if ask == "list" else f"{name}.{ask}()"
+
+
+def read_kept(operation: Operation, place: Place, ask: Ask, file: FileFacts) -> tuple[Edit, ...] | Refusal:
+    """Asks, at `place`, the handle or each handle of a list that a statement of its level keeps in vain.
 
     `future = ex.submit(f, x)`, `futures = [ex.submit(f, x) for x in xs]`, or that comprehension as a statement.
     """
     point, statement = operation.point, operation.point.statement
     depth = len(place.path)
-    names = names_for(point.scope, method, file)
+    names = names_for(point.scope, ask, file)
     whole = point.path[depth].block.span if len(point.path) == depth + 1 else point.span
     if refusal := _unreachable(point, place, file, kept=True):
         return refusal
@@ -128,8 +156,8 @@ def read_kept(operation: Operation, place: Place, method: str, file: FileFacts) 
     else:
         return Refusal("the handles are kept in an expression")
     if not is_list:
-        return (*edits, add_lines(place, [f"{kept}.{method}()"], file))
-    return (*edits, add_lines(place, [f"for {one} in {kept}:", f"{step_of(place, file)}{one}.{method}()"], file))
+        return (*edits, add_lines(place, [_asked(kept, ask)], file))
+    return (*edits, add_lines(place, [f"for {one} in {kept}:", f"{step_of(place, file)}{_asked(one, ask)}"], file))
 
 
 def step_of(place: Place, file: FileFacts) -> str:
@@ -165,9 +193,9 @@ def _key(step: Step) -> tuple[int, str]:
     return step.block.id, step.arm
 
 
-def names_for(scope: int, method: str, file: FileFacts) -> tuple[str, str] | None:
+def names_for(scope: int, ask: Ask, file: FileFacts) -> tuple[str, str] | None:
     """Free names in a scope: for a list of handles and for one of them."""
-    free = [next((name for name in names if not mentions(name, scope, file)), None) for names in _NAMES[method]]
+    free = [next((name for name in names if not mentions(name, scope, file)), None) for names in _NAMES[ask]]
     return (free[0], free[1]) if free[0] and free[1] else None
 
 

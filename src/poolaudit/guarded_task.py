@@ -10,22 +10,25 @@ import ast
 from poolaudit.facts import MODULE_SCOPE, FileFacts, PoolSite, Task
 
 _BROAD = frozenset({"Exception", "BaseException"})
+_WORDS = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
 _PLAIN = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Pass, ast.Global, ast.Break, ast.Continue)
 """Statements around the `try` that prepare or report: that they fail is possible, but not what the work is about."""
 
 
 def catches_its_errors(task: Task | None, site: PoolSite, file: FileFacts) -> bool:
-    """The task is a function of this file that does its work below a `try` with a handler for every error."""
+    """The task is a function that is visible and does its work below a `try` with a handler for every error."""
     function = file.functions.get(task.function) if task and task.function is not None else None
     if function is None or function.is_lambda:
         return False
     try:
         # below `if 1:`, so that an indented function need not be dedented (which would change its strings)
-        tree = ast.parse(f"if 1:\n{function.indent or ' '}{file.text[function.span.start : function.span.end]}")
+        tree = ast.parse(f"if 1:\n{function.indent or ' '}{file.cut(function.span)}")
     except SyntaxError:  # newer syntax than the running Python: nothing is known
         return False
     definition = next((node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)), None)
-    return definition is not None and _is_guarded(definition.body) and not _needs_the_parent(definition, site, file)
+    if definition is None or not _is_guarded(definition.body):
+        return False
+    return bool(function.span.path) or not _needs_the_parent(definition, site, file)
 
 
 def _needs_the_parent(definition: ast.FunctionDef, site: PoolSite, file: FileFacts) -> bool:
@@ -37,13 +40,15 @@ def _needs_the_parent(definition: ast.FunctionDef, site: PoolSite, file: FileFac
 
 
 def _is_guarded(body: list[ast.stmt]) -> bool:
-    """Some `try` catches every error, what stands beside it is plain or guarded as well, and nothing is called after it."""
-    tries = [position for position, node in enumerate(body) if _holds(node, ast.Try)]
-    return bool(tries) and all(map(_is_harmless, body)) and not any(_holds(node, ast.Call) for node in body[tries[-1] + 1 :])
+    """Some `try` catches every error, what stands beside it is plain or guarded as well, and after it words are all."""
+    tries = [position for position, node in enumerate(body) if any(isinstance(inner, ast.Try) for inner in ast.walk(node))]
+    return bool(tries) and all(map(_is_harmless, body)) and not any(map(_works, body[tries[-1] + 1 :]))
 
 
-def _holds(node: ast.stmt, kind: type[ast.AST]) -> bool:
-    return any(isinstance(inner, kind) for inner in ast.walk(node))
+def _works(node: ast.stmt) -> bool:
+    """Something is called that is not print or a method of a logger."""
+    called = (inner.func for inner in ast.walk(node) if isinstance(inner, ast.Call))
+    return any(getattr(function, "id", None) != "print" and getattr(function, "attr", None) not in _WORDS for function in called)
 
 
 def _is_harmless(node: ast.stmt) -> bool:

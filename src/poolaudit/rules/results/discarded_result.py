@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolaudit.collect import Place, Refusal, after, collect, end_of, read_kept
+from poolaudit.collect import Ask, Refusal, collect, end_of_work, read_kept
 from poolaudit.edits import Fix, replace
-from poolaudit.facts import End, FileFacts, Operation, PoolSite, Use, before
+from poolaudit.facts import FileFacts, Operation, PoolSite, Use
 from poolaudit.guarded_task import catches_its_errors
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
@@ -94,34 +94,20 @@ def _fix(operation: Operation, dropped: list[Operation], site: PoolSite, file: F
     if operation.in_async:
         return Refusal("asking for the result here would block the event loop")
     waits = _waits(operation)
-    if len(waits) == 1 and waits[0].name_span and not waits[0].timeout and waits[0].via == "direct":
+    if len(waits) == 1 and waits[0].name_span and not waits[0].name_span.path and not waits[0].timeout:
         return Fix("get() the result, which waits and raises", "safe", (replace(waits[0].name_span, "get"),))
     if waits:
         return Refusal("the results are waited for in another way")
-    place = _place(operation, site, file)
+    place = end_of_work(operation, site, file)
     if isinstance(place, Refusal):
         return place
-    method = "result" if site.kind == "executor" else "get"
+    ask: Ask = "result" if site.kind == "executor" else "get"
     if operation.handle.bare:
-        together = [other for other in dropped if other.handle.bare and _place(other, site, file) == place]
-        edits = collect(together, place, method, file)
+        together = [other for other in dropped if other.handle.bare and end_of_work(other, site, file) == place]
+        edits = collect(together, place, ask, file)
     else:
-        edits = read_kept(operation, place, method, file)
+        edits = read_kept(operation, place, ask, file)
     return edits if isinstance(edits, Refusal) else Fix("ask for the results once all work is submitted", "safe", edits)
-
-
-def _place(operation: Operation, site: PoolSite, file: FileFacts) -> Place | Refusal:
-    """Behind the join() or shutdown() that waits for the work, else at the end of the `with` block that does."""
-    for end in site.ends:
-        if _waits_for_work(end) and before(operation.point, end.point) and not end.in_finally and not end.handler:
-            return after(end.point, file)
-    if site.with_block is None or (site.kind == "pool"):
-        return Refusal("nothing here waits for the work")
-    return end_of(site.with_block, file)
-
-
-def _waits_for_work(end: End) -> bool:
-    return end.how == "join" or (end.how == "shutdown" and all(argument.value.const is True for argument in end.arguments))
 
 
 RULE = Rule(code="PA501", name="discarded-result", severity="warning", check=check, fix="sometimes", doc=__doc__)

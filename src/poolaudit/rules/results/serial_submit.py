@@ -116,7 +116,7 @@ def _adjacent(first: Operation, second: Operation, file: FileFacts) -> bool:
 
 
 def _fix(operation: Operation, wait: Use, loop: Block, file: FileFacts) -> Fix | None:
-    names = names_for(operation.point.scope, wait.how, file)
+    names = names_for(operation.point.scope, "get" if wait.how == "get" else "result", file)
     if names is None or operation.handle.chained != wait.how or wait.point.span.start != operation.point.span.start:
         return None
     handle, asked = names[1], f"{names[1]}.{wait.how}()"

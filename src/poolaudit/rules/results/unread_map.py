@@ -8,52 +8,72 @@ When it is fine: the task catches and reports its own errors. Pool.map is anothe
 
 Limitations: an iterator that is passed on, returned or stored where it cannot be followed is left alone.
 
-Fix: wraps the call in list, which waits for the results and raises the first error.
+Fix: reads the results with list, which waits for them and raises the first error: in place where nothing follows that
+could run meanwhile, else where the work has ended. What has not been started when an error is raised is cancelled.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from poolaudit.edits import Fix, insert
+from poolaudit.collect import Place, Refusal, collect, end_of, end_of_work, read_kept
+from poolaudit.edits import Caveat, Fix, insert
 from poolaudit.facts import FileFacts, Operation, PoolSite
 from poolaudit.guarded_task import catches_its_errors
 from poolaudit.rule import Finding, Rule
 from poolaudit.settings import Settings
 
+_ENDS = re.compile(r"#.*|[\w.]+\.(?:close|join|shutdown)\([^()]*\)")
+_WAITS = Caveat("waits-here", "what comes next runs once all results are there, and not at all when a task fails")
+
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-    for operation in site.operations:
-        # of a pool, imap and imap_unordered give iterators: map waits and raises by itself
-        if operation.handle.kind != "iterator" or not operation.process_only or operation.sites[0] != site.index:
-            continue
-        if not _is_unread(operation) or catches_its_errors(operation.task, site, file):
-            continue
+    unread = [operation for operation in site.operations if _is_unread(operation, site, file)]
+    for operation in unread:
         task = f"`{operation.task.name}`" if operation.task and operation.task.name else "the task"
-        reason = _reason_against(operation)
+        fix = _fix(operation, unread, site, file)
         yield Finding(
             operation.point.span,
             f"errors of {task} vanish: the results of `{operation.method}` are never read",
             label="an iterator that nobody reads",
-            notes=(f"no fix: {reason}",) if reason else (),
-            fix=None if reason else _fix(operation),
+            notes=(f"no fix: {fix.reason}",) if isinstance(fix, Refusal) else (),
+            fix=fix if isinstance(fix, Fix) else None,
         )
 
 
-def _is_unread(operation: Operation) -> bool:
+def _is_unread(operation: Operation, site: PoolSite, file: FileFacts) -> bool:
     handle = operation.handle
-    return handle.bare or (handle.complete and all(use.how in ("drop", "test") for use in handle.uses))
+    # of a pool, imap and imap_unordered give iterators: map waits and raises by itself
+    if handle.kind != "iterator" or not operation.process_only or operation.sites[0] != site.index:
+        return False
+    seen = handle.bare or (handle.complete and all(use.how in ("drop", "test") for use in handle.uses))
+    return seen and not catches_its_errors(operation.task, site, file)
 
 
-def _reason_against(operation: Operation) -> str:
+def _fix(operation: Operation, unread: list[Operation], site: PoolSite, file: FileFacts) -> Fix | Refusal:
     if operation.iterable is not None and operation.iterable.infinite:
-        return "the input never ends"
-    return "reading the results here would block the event loop" if operation.in_async else ""
+        return Refusal("the input never ends")
+    if operation.in_async:
+        return Refusal("reading the results here would block the event loop")
+    place = _place(operation, site, file)
+    span, statement = operation.point.span, operation.point.statement.span
+    in_place = (insert(span.start, "list("), insert(span.end, ")"))
+    if not isinstance(place, Refusal):
+        if len(operation.point.path) == len(place.path) and not _ENDS.sub("", file.text[statement.end : place.offset]).strip():
+            return Fix("read the results", "safe", in_place)
+        together = [other for other in unread if other.handle.bare and _place(other, site, file) == place]
+        bare = operation.handle.bare
+        edits = collect(together, place, "list", file) if bare else read_kept(operation, place, "list", file)
+        if not isinstance(edits, Refusal):
+            return Fix("read the results once all work is submitted", "safe", edits)
+    return Fix("read the results", "unsafe", in_place, caveats=(_WAITS,))
 
 
-def _fix(operation: Operation) -> Fix:
-    span = operation.point.span
-    return Fix("read the results", "safe", (insert(span.start, "list("), insert(span.end, ")")))
+def _place(operation: Operation, site: PoolSite, file: FileFacts) -> Place | Refusal:
+    """Where the work has ended, or else where the block does: a Pool's own end would not wait."""
+    place = end_of_work(operation, site, file)
+    return end_of(site.with_block, file) if isinstance(place, Refusal) and site.with_block else place
 
 
-RULE = Rule(code="PA502", name="unread-map", severity="warning", check=check, fix="safe", doc=__doc__)
+RULE = Rule(code="PA502", name="unread-map", severity="warning", check=check, fix="sometimes", doc=__doc__)

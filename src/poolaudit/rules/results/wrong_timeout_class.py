@@ -93,6 +93,8 @@ def _timed_uses(site: PoolSite) -> Iterator[tuple[Operation, Use]]:
             continue
         limit = operation.argument("timeout") if operation.method == "map" and site.kind == "executor" else None
         for use in operation.handle.uses:
+            if use.point.span.path:
+                continue  # reported with that file
             timed = use.timeout is not None and not (use.timeout.kind == "const" and use.timeout.const is None)
             if (timed and use.how in _TIMED[site.kind]) or (limit and use.how in _READS and use.via != "item"):
                 yield operation, use
