@@ -22,6 +22,7 @@ from poolaudit.facts import Span
 from poolaudit.settings import Version
 from poolaudit.source import NEWLINE, Lines
 
+_BLANKS_AND_COMMENTS = re.compile(r"(?:[\s\\]|#[^\r\n]*)*")
 _LAST_LINE_IS_BLANK = re.compile(r"[\r\n][ \t]*\Z")
 
 
@@ -104,6 +105,9 @@ class _Placed:
 
     node: ast.stmt
     span: Span
+    compound: bool
+    reach: int
+    """Up to here a line that is added may become part of it: a compound statement goes on after blank lines and comments."""
     around: tuple[Span, ...]
 
 
@@ -112,6 +116,7 @@ class _Tree:
 
     def __init__(self, text: str) -> None:
         self.lines = Lines(text)
+        self._text = text
         self._places = syntax.Places(text)
         self.top = self._placed(syntax.parse(text).body, ())
         self.by_start: dict[int, _Placed] = {}
@@ -122,13 +127,19 @@ class _Tree:
             todo += self.below(placed)
 
     def _placed(self, nodes: Iterable[ast.stmt], around: tuple[Span, ...]) -> list[_Placed]:
-        return [_Placed(node, self._places.span(node), around) for node in nodes]
+        return [self._place(node, around) for node in nodes]
+
+    def _place(self, node: ast.stmt, around: tuple[Span, ...]) -> _Placed:
+        span = self._places.span(node)
+        compound = next(_child_statements(node), None) is not None
+        rest = _BLANKS_AND_COMMENTS.match(self._text, span.end) if compound else None
+        return _Placed(node, span, compound, rest.end() if rest else span.end, around)
 
     def below(self, placed: _Placed) -> list[_Placed]:
         """The statements directly below."""
-        nodes = list(_child_statements(placed.node))
-        if not nodes:
+        if not placed.compound:
             return []
+        nodes = list(_child_statements(placed.node))
         header = Span(placed.span.start, self._places.span(nodes[0]).start)
         return self._placed(nodes, (*placed.around, header))
 
@@ -146,26 +157,31 @@ def _unmatched(old: _Tree, new: _Tree, edits: Sequence[Edit]) -> int | None:
     todo = list(old.top)
     while todo:
         placed = todo.pop()
-        if any(_touches(edit, placed.span, compound=bool(old.below(placed))) for edit in edits):
+        if any(_touches(edit, placed) for edit in edits):
             todo += old.below(placed)
             continue
         same = new.by_start.get(_shifted(placed.span.start, edits))
         if same is None or ast.dump(same.node) != ast.dump(placed.node):
             return placed.span.start
-        kept = {_shifted(header.start, edits) for header in placed.around if not any(_touches(edit, header) for edit in edits)}
+        kept = {_shifted(header.start, edits) for header in placed.around if not any(_meets(edit, header) for edit in edits)}
         if not kept <= {header.start for header in same.around}:
             return placed.span.start
     return None
 
 
-def _touches(edit: Edit, span: Span, *, compound: bool = False) -> bool:
-    """The edit changes the span, or what it adds stands on the same line beside it, or may belong to a compound statement."""
-    if compound:
-        return edit.start <= span.end and span.start <= edit.end
+def _touches(edit: Edit, placed: _Placed) -> bool:
+    """The edit changes the statement, what it adds stands on the same line beside it, or may belong to a compound statement."""
+    span = placed.span
+    if placed.compound:
+        return _meets(edit, Span(span.start, placed.reach))
     if edit.start == edit.end == span.start:
         return _LAST_LINE_IS_BLANK.search(edit.replacement) is None
     if edit.start == edit.end == span.end:
         return NEWLINE.match(edit.replacement) is None
+    return _meets(edit, span)
+
+
+def _meets(edit: Edit, span: Span) -> bool:
     return edit.start <= span.end and span.start <= edit.end
 
 
@@ -186,7 +202,10 @@ def _inverse(before: str, edits: Sequence[Edit]) -> list[Edit]:
 
 
 def _check_comments(before: str, after: str) -> Rejection | None:
-    lost = _comments(before) - _comments(after)
+    try:
+        lost = _comments(before) - _comments(after)
+    except (tokenize.TokenError, SyntaxError) as error:
+        return Rejection("comment-lost", f"the comments cannot be compared: {error}")
     if not lost:
         return None
     return Rejection("comment-lost", f"a comment would be lost: {next(iter(lost))}")
