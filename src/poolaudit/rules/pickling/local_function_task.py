@@ -80,7 +80,7 @@ def _is_local(file: FileFacts, function: Function) -> bool:
 
 def _local_class(file: FileFacts, where: Span, identity: int | None, operation: Operation, role: str) -> Finding | None:
     owner = file.classes.get(identity) if identity is not None else None
-    if owner is None or owner.parent == MODULE_SCOPE or not _is_pickled_by_name(file, owner):
+    if owner is None or owner.span.path or owner.parent == MODULE_SCOPE or not _is_pickled_by_name(file, owner):
         return None
     return Finding(
         where,

@@ -109,7 +109,7 @@ def _what(file: FileFacts, value: Value) -> str | None:
         return f"`{function.name}`, a local function," if function.nested and not function.decorators else None
     owner = file.classes.get(value.class_id) if value.class_id is not None else None
     if value.kind == "instance" and owner is not None:
-        local = owner.parent != MODULE_SCOPE and not owner.bases and not owner.custom_pickle
+        local = not owner.span.path and owner.parent != MODULE_SCOPE and not owner.bases and not owner.custom_pickle
         return f"an object of `{owner.name}`, a local class," if local else None
     return None
 
