@@ -69,6 +69,7 @@ def site(index: int, call: str, kind: str, function_id: int, operations: tuple[O
     count = Value("const", Span(span.end - 2, span.end - 1), "8", literal=True, const=8) if "8" in call else None
     return PoolSite(
         index=index,
+        foreign=False,
         api="multiprocessing.Pool" if kind == "pool" else "concurrent.futures.ProcessPoolExecutor",
         family="multiprocessing" if kind == "pool" else "concurrent.futures",
         kind="pool" if kind == "pool" else "executor",

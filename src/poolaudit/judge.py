@@ -64,12 +64,17 @@ def judge(
     if full and any(rule.code == UNUSED for rule in rules):
         found += [silencer.judge(each) for each in _unused(rules, silencer, decisions)]
     found.sort(key=lambda each: (each.finding.where, each.code))
-    return FileReport(facts.path, _trimmed(facts, own, found), decisions, ready, tuple(found), tuple(crashes))
+    return FileReport(facts.path, _trimmed(facts, own, decisions, found), decisions, ready, tuple(found), tuple(crashes))
 
 
-def _trimmed(facts: FileFacts, own: tuple[PoolSite, ...], found: Iterable[Reported]) -> FileFacts:
-    """The facts for a report: pools of other files are reported there, of their texts only those stay that a finding shows."""
+def _trimmed(
+    facts: FileFacts, own: tuple[PoolSite, ...], decisions: Iterable[Decision | None], found: Iterable[Reported]
+) -> FileFacts:
+    """The facts for a report: pools of other files are reported there, of other texts only those stay that a report shows."""
     shown = {related.where.path for each in found for related in each.finding.related}
+    shown |= {operation.point.span.path for site in own for operation in site.operations}
+    traces = (traced.evidence.where for decision in decisions if decision is not None for traced in decision.trace)
+    shown |= {where.path for where in traces if where is not None}
     return replace(facts, sites=own, other_texts={path: text for path, text in facts.other_texts.items() if path in shown})
 
 

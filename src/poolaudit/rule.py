@@ -23,11 +23,10 @@ Confidence = Literal["certain", "likely"]
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """A second place that explains a finding. `path` None: the same file."""
+    """A second place that explains a finding; its span may lie in another file of the project."""
 
     where: Span
     message: str
-    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from poolaudit.facts import Answer, PoolSite
+from poolaudit.facts import Answer, PoolSite, Span
 from poolaudit.report import FileReport, Report, Reported
-from poolaudit.report.lines import Lines
+from poolaudit.report.lines import Lines, Sources
 from poolaudit.report.summary import Readiness, active
 from poolaudit.report.terminal import Paint, harmless, width_of, wrapped
 from poolaudit.tree import Decision, Traced, Verdict
@@ -44,7 +44,7 @@ class Advised:
     """One pool with everything that is said of it."""
 
     path: str
-    lines: Lines
+    sources: Sources
     site: PoolSite
     decision: Decision
     readiness: Readiness | None
@@ -56,7 +56,7 @@ class Advised:
 
     @property
     def line(self) -> int:
-        return self.lines.place(self.site.point.span.start).line
+        return self.sources.own.place(self.site.point.span.start).line
 
     @property
     def title(self) -> str:
@@ -85,7 +85,7 @@ def _of_file(file: FileReport) -> Iterator[Advised]:
     facts = file.facts
     if facts is None:
         return
-    lines = Lines(facts.text)
+    sources = Sources(facts)
     for index, (site, decision) in enumerate(zip(facts.sites, file.decisions, strict=False)):
         if decision is None:
             continue
@@ -93,30 +93,34 @@ def _of_file(file: FileReport) -> Iterator[Advised]:
         function = facts.functions.get(site.function)
         yield Advised(
             path=file.path,
-            lines=lines,
+            sources=sources,
             site=site,
             decision=decision,
             readiness=file.readiness[index] if file.readiness else None,
             findings=tuple(each for each in active(file) if each.site == index),
-            pool=harmless(textwrap.shorten(facts.text[span.start : span.end], 60, placeholder="...")),
+            pool=harmless(textwrap.shorten(facts.cut(span), 60, placeholder="...")),
             function=function.qualname if function is not None else "",
         )
 
 
 def _built_on(each: Advised, line: int) -> bool:
     span = each.site.point.span
-    return each.line <= line <= each.lines.place(span.end).line
+    return each.line <= line <= each.sources.own.place(span.end).line
 
 
 def _used_on(each: Advised, line: int) -> bool:
-    spans = (operation.point.span for operation in each.site.operations)
-    return any(each.lines.place(span.start).line <= line <= each.lines.place(span.end).line for span in spans)
+    spans = (operation.point.span for operation in each.site.operations if not operation.point.span.path)
+    return any(_covers(each.sources.own, span, line) for span in spans)
 
 
 def _around(each: Advised, line: int) -> bool:
     block = each.site.with_block
     span = block.span if block is not None else each.site.point.statement.span
-    return each.lines.place(span.start).line <= line <= each.lines.place(span.end).line
+    return _covers(each.sources.own, span, line)
+
+
+def _covers(lines: Lines, span: Span, line: int) -> bool:
+    return lines.place(span.start).line <= line <= lines.place(span.end).line
 
 
 # --- text
@@ -142,7 +146,7 @@ def _text(each: Advised, paint: Paint, width: int, verbose: bool) -> Iterator[st
     if each.readiness is not None:
         yield f"  {READINESS[each.readiness]}"
     for found in each.findings:
-        line = each.lines.line_of(found.finding.where)
+        line = each.sources.line(found.finding.where)
         yield from _item(f"{found.code} {found.name} [{found.severity}] line {line}: {found.finding.message}", width)
     for number, command in enumerate(_commands(each)):
         yield f"  {'next:' if number == 0 else '     '} {paint(command, 'green')}"
@@ -182,8 +186,12 @@ _ANSWERS: dict[Answer, tuple[str, ...]] = {"yes": ("yellow",), "unknown": ("cyan
 
 
 def _because(each: Advised, traced: Traced) -> str:
-    line = each.lines.line_of(traced.evidence.where)
-    return ": ".join(part for part in (f"line {line}" if line else "", traced.evidence.because) if part)
+    where = traced.evidence.where
+    if where is None:
+        return traced.evidence.because
+    line = each.sources.line(where)
+    place = f"{where.path}:{line}" if where.path else f"line {line}"
+    return ": ".join(part for part in (place, traced.evidence.because) if part)
 
 
 def _item(sentence: str, width: int, rest: str = "    ") -> list[str]:
@@ -233,7 +241,7 @@ def _markdown(each: Advised) -> Iterator[str]:
     if each.readiness is not None:
         yield f"{READINESS[each.readiness]}.\n"
     for found in each.findings:
-        line = each.lines.line_of(found.finding.where)
+        line = each.sources.line(found.finding.where)
         yield f"- **{found.code}** {found.name} [{found.severity}], line {line}: {_cell(found.finding.message)}"
     yield f"\nNext: {', '.join(f'`{command}`' for command in _commands(each))}"
 
@@ -255,12 +263,12 @@ def json(pools: Iterable[Advised]) -> str:
         {
             "path": contract.unicode(each.path),
             "line": each.line,
-            "column": each.lines.place(each.site.point.span.start).column,
+            "column": each.sources.place(each.site.point.span).column,
             "pool": each.pool,
             "function": each.function or None,
             "api": each.site.api,
             "kind": each.site.kind,
-            "decision": contract.decision_record(each.decision, each.path, each.lines),
+            "decision": contract.decision_record(each.decision, each.sources),
             "not_taken": each.decision.not_taken,
             "readiness": each.readiness,
             "findings": [
@@ -268,7 +276,7 @@ def json(pools: Iterable[Advised]) -> str:
                     "code": found.code,
                     "name": found.name,
                     "severity": found.severity,
-                    "line": each.lines.line_of(found.finding.where),
+                    "line": each.sources.line(found.finding.where),
                     "message": found.finding.message,
                 }
                 for found in each.findings

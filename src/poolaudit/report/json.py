@@ -12,9 +12,9 @@ import msgspec
 
 from poolaudit import __version__
 from poolaudit.edits import Fix
-from poolaudit.facts import PoolSite, Span
+from poolaudit.facts import PoolSite
 from poolaudit.report import FileReport, Report, Reported
-from poolaudit.report.lines import Lines
+from poolaudit.report.lines import Sources
 from poolaudit.report.summary import Readiness, summarize
 from poolaudit.rule import Confidence, Severity
 from poolaudit.tree import Decision, Strength, Verdict
@@ -190,12 +190,11 @@ def encode(value: object) -> str:
 def record(report: Report) -> ReportRecord:
     """The report in the shape of the contract."""
     totals = summarize(report)
-    lines = {file.path: Lines(file.facts.text) for file in report.files if file.facts is not None}
     return ReportRecord(
         schema_version=SCHEMA_VERSION,
         tool=ToolRecord("poolaudit", __version__),
         target_versions=[f"{major}.{minor}" for major, minor in report.targets],
-        files=[_file(file, lines) for file in report.files],
+        files=[_file(file) for file in report.files],
         problems=[
             RunProblemRecord(problem.code, problem.message, problem.line, problem.column, unicode(problem.path))
             for problem in report.problems
@@ -214,8 +213,8 @@ def record(report: Report) -> ReportRecord:
     )
 
 
-def decision_record(decision: Decision, path: str, lines: Lines) -> DecisionRecord:
-    """A decision with its trace; `path` and `lines` are those of the file that it is about."""
+def decision_record(decision: Decision, sources: Sources) -> DecisionRecord:
+    """A decision with its trace; `sources` are those of the file that it is about."""
     return DecisionRecord(
         verdict=decision.verdict,
         strength=decision.strength,
@@ -225,8 +224,8 @@ def decision_record(decision: Decision, path: str, lines: Lines) -> DecisionReco
                 question=traced.question,
                 answer=traced.evidence.answer,
                 because=traced.evidence.because,
-                path=unicode(path),
-                line=lines.line_of(traced.evidence.where),
+                path=unicode(sources.path(traced.evidence.where)),
+                line=sources.line(traced.evidence.where),
             )
             for traced in decision.trace
         ],
@@ -240,22 +239,24 @@ def unicode(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _file(file: FileReport, lines: dict[str, Lines]) -> FileRecord:
+def _file(file: FileReport) -> FileRecord:
     sites: list[SiteRecord] = []
+    findings: list[FindingRecord] = []
     if file.facts is not None:
+        sources = Sources(file.facts)
+        findings = [_finding(each, sources) for each in file.findings]
         decisions = file.decisions or (None,) * len(file.facts.sites)
-        sites = [
-            _site(site, decision, file, lines[file.path]) for site, decision in zip(file.facts.sites, decisions, strict=True)
-        ]
+        sites = [_site(site, decision, sources) for site, decision in zip(file.facts.sites, decisions, strict=True)]
     return FileRecord(
         path=unicode(file.path),
         problems=[ProblemRecord(problem.code, problem.message, problem.line, problem.column) for problem in file.problems],
         sites=sites,
-        findings=[_finding(each, file.path, lines) for each in file.findings],
+        findings=findings,
     )
 
 
-def _site(site: PoolSite, decision: Decision | None, file: FileReport, lines: Lines) -> SiteRecord:
+def _site(site: PoolSite, decision: Decision | None, sources: Sources) -> SiteRecord:
+    lines = sources.own
     start, end = lines.place(site.point.span.start), lines.place(site.point.span.end)
     return SiteRecord(
         line=start.line,
@@ -271,16 +272,18 @@ def _site(site: PoolSite, decision: Decision | None, file: FileReport, lines: Li
         binding=site.binding,
         lifetime=site.lifetime,
         operations=[
-            OperationRecord(operation.method, *lines.place(operation.method_span.start)) for operation in site.operations
+            OperationRecord(operation.method, *lines.place(operation.method_span.start))
+            for operation in site.operations
+            if not operation.method_span.path
         ],
-        decision=decision_record(decision, file.path, lines) if decision is not None else None,
+        decision=decision_record(decision, sources) if decision is not None else None,
         migration=None,
     )
 
 
-def _finding(each: Reported, path: str, lines: dict[str, Lines]) -> FindingRecord:
+def _finding(each: Reported, sources: Sources) -> FindingRecord:
     finding = each.finding
-    start, end = lines[path].place(finding.where.start), lines[path].place(finding.where.end)
+    start, end = sources.own.place(finding.where.start), sources.own.place(finding.where.end)
     return FindingRecord(
         code=each.code,
         name=each.name,
@@ -296,16 +299,11 @@ def _finding(each: Reported, path: str, lines: dict[str, Lines]) -> FindingRecor
         url=f"{DOCUMENTATION}{each.code}-{each.name}.html" if DOCUMENTATION else None,
         suppressed=each.suppressed,
         related=[
-            RelatedRecord(unicode(other.path or path), *_place(lines.get(other.path or path), other.where), other.message)
+            RelatedRecord(unicode(sources.path(other.where)), *sources.place(other.where), other.message)
             for other in finding.related
         ],
         fix=_fix(each.fix, each) if each.fix is not None else None,
     )
-
-
-def _place(lines: Lines | None, where: Span) -> tuple[int, int]:
-    """The place in another file; 0, 0 where that file was not read in this run."""
-    return lines.place(where.start) if lines is not None else (0, 0)
 
 
 def _fix(fix: Fix, each: Reported) -> FixRecord:

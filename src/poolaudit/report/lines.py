@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from poolaudit import source
 
 if TYPE_CHECKING:
-    from poolaudit.facts import Span
+    from poolaudit.facts import FileFacts, Span
 
 
 class Place(NamedTuple):
@@ -31,10 +31,6 @@ class Lines(source.Lines):
         """The place of a character; past the end it is the end."""
         return Place(*self.position(min(max(offset, 0), len(self._text))))
 
-    def line_of(self, span: Span | None) -> int | None:
-        """The line on which a span starts."""
-        return None if span is None else self.place(span.start).line
-
     def bounds(self, line: int) -> tuple[int, int]:
         """Where a line starts, and where it ends without its newline."""
         start = self.starts[line - 1]
@@ -45,3 +41,32 @@ class Lines(source.Lines):
         """A line without its newline."""
         start, end = self.bounds(line)
         return self._text[start:end]
+
+
+class Sources:
+    """The lines of a file, and of the other files of the project that its facts point into."""
+
+    def __init__(self, facts: FileFacts) -> None:
+        self._facts = facts
+        self.own = Lines(facts.text)
+        self._others: dict[str, Lines] = {}
+
+    def of(self, span: Span) -> Lines:
+        """The lines of the file that the span lies in."""
+        if not span.path:
+            return self.own
+        if span.path not in self._others:
+            self._others[span.path] = Lines(self._facts.other_texts[span.path])
+        return self._others[span.path]
+
+    def path(self, span: Span | None) -> str:
+        """The file that the span lies in; without one the file itself."""
+        return span.path or self._facts.path if span is not None else self._facts.path
+
+    def line(self, span: Span | None) -> int | None:
+        """The line on which a span starts, in its own file."""
+        return None if span is None else self.place(span).line
+
+    def place(self, span: Span) -> Place:
+        """Where a span starts, in its own file."""
+        return self.of(span).place(span.start)

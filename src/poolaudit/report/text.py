@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from poolaudit.report.frame import Mark, frame
-from poolaudit.report.lines import Lines
+from poolaudit.report.lines import Sources
 from poolaudit.report.summary import SEVERITIES, Summary, active, summarize
 from poolaudit.report.terminal import Paint, harmless, wrapped
 
@@ -51,7 +51,7 @@ def render(report: Report, *, color: bool = False, width: int = WIDTH, quiet: bo
     """The whole report. `quiet`: findings and problems only. `verbose`: also times, suppressed findings and the hook to paste."""
     paint = Paint(color)
     told: set[str] = set()
-    blocks = ["\n".join(_finding(each, file, lines, paint, width, told)) for file, lines, each in _findings(report)]
+    blocks = ["\n".join(_finding(each, file, sources, paint, width, told)) for file, sources, each in _findings(report)]
     totals = summarize(report)
     blocks.extend(_problem(problem, paint) for problem in totals.problems)
     if not quiet:
@@ -77,30 +77,33 @@ def statistics(report: Report, *, color: bool = False) -> str:
     return "".join(lines)
 
 
-def _findings(report: Report) -> Iterator[tuple[FileReport, Lines, Reported]]:
+def _findings(report: Report) -> Iterator[tuple[FileReport, Sources, Reported]]:
     for file in report.files:
         if file.facts is not None:
-            lines = Lines(file.facts.text)
-            yield from ((file, lines, each) for each in active(file))
+            sources = Sources(file.facts)
+            yield from ((file, sources, each) for each in active(file))
 
 
-def _finding(each: Reported, file: FileReport, lines: Lines, paint: Paint, width: int, told: set[str]) -> Iterator[str]:
+def _finding(each: Reported, file: FileReport, sources: Sources, paint: Paint, width: int, told: set[str]) -> Iterator[str]:
     """One finding with its frame. `told` holds the commands that stand above already."""
     finding = each.finding
     style = _COLOURS[each.severity]
+    lines = sources.own
     place = lines.place(finding.where.start)
     likely = ", likely" if each.confidence == "likely" else ""
     yield (
         f"{paint(harmless(file.path), 'bold')}:{place.line}:{place.column}: {paint(each.code, style, 'bold')} "
         f"{paint(each.name, 'bold')} [{paint(each.severity, style)}{likely}]  {harmless(finding.message)}"
     )
-    here = [related for related in finding.related if related.path in (None, file.path)]
+    here = [related for related in finding.related if not related.where.path]
     marks = [Mark(finding.where, finding.label, primary=True), *(Mark(related.where, related.message) for related in here)]
     yield from frame(lines, marks, width=width, paint=paint, style=style)
     gutter = " " * len(str(max(lines.place(mark.span.start).line for mark in marks)))
     for related in finding.related:
         if related not in here:
-            yield from _note(f"{related.path}: {related.message}", gutter, paint, width)
+            other = sources.of(related.where)
+            yield f"{gutter}--> {harmless(related.where.path)}:{other.place(related.where.start).line}"
+            yield from frame(other, [Mark(related.where, related.message)], width=width, paint=paint, style=style)
     for note in finding.notes:
         yield from _note(note, gutter, paint, width)
     yield from _fix(each, file.path, gutter, paint, width, told)
@@ -218,9 +221,9 @@ def _hints(report: Report, totals: Summary, verbose: bool, paint: Paint, width: 
 def _commands(report: Report) -> Iterator[tuple[str, str]]:
     """At most two: the decision of the pool with the worst finding, and the page of the worst finding's rule."""
     found = sorted(_findings(report), key=lambda found: SEVERITIES.index(found[2].severity))
-    for file, lines, each in found:
+    for file, sources, each in found:
         if each.site is not None and file.facts is not None:
-            line = lines.line_of(file.facts.sites[each.site].point.span)
+            line = sources.line(file.facts.sites[each.site].point.span)
             yield f"poolaudit advise {shlex.quote(harmless(file.path))}:{line}", "which API this pool should use, and why"
             break
     if found:
