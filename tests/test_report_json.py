@@ -139,10 +139,11 @@ def test_places_count_from_one_in_code_points() -> None:
     assert (finding["line"], finding["column"], finding["end_line"], finding["end_column"]) == (1, 17, 1, 24)
 
 
-def test_related_place_of_a_file_that_was_not_read_has_no_line() -> None:
-    found = replace(LAMBDA, finding=replace(LAMBDA.finding, related=(Related(Span(1, 2), "there", "other.py"),)))
-    related = rendered(replace(RUN, files=(replace(LOAD, findings=(found,)),)))["files"][0]["findings"][0]["related"]
-    assert related == [{"path": "other.py", "line": 0, "column": 0, "message": "there"}]
+def test_related_place_in_another_file() -> None:
+    found = replace(LAMBDA, finding=replace(LAMBDA.finding, related=(Related(Span(5, 6, "other.py"), "there"),)))
+    facts = replace(LOAD.facts, other_texts={"other.py": "one\ntwo\n"})
+    related = rendered(replace(RUN, files=(replace(LOAD, facts=facts, findings=(found,)),)))["files"][0]["findings"][0]["related"]
+    assert related == [{"path": "other.py", "line": 2, "column": 2, "message": "there"}]
 
 
 def test_summary_counts_what_is_not_suppressed() -> None:

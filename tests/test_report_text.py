@@ -98,9 +98,12 @@ def test_likely_is_said() -> None:
     assert "PA201 lambda-task [error, likely]  a lambda" in text.render(likely)
 
 
-def test_related_place_in_another_file_is_a_note() -> None:
-    other = replace(LAMBDA, finding=replace(LAMBDA.finding, related=(Related(Span(3, 5), "defined here", "src/jobs.py"),)))
-    assert "   = src/jobs.py: defined here\n" in text.render(replace(RUN, files=(replace(LOAD, findings=(other,)),)))
+def test_related_place_in_another_file_has_a_frame_of_its_own() -> None:
+    related = Related(Span(4, 7, "src/jobs.py"), "defined here")
+    other = replace(LAMBDA, finding=replace(LAMBDA.finding, related=(related,)))
+    facts = replace(LOAD.facts, other_texts={"src/jobs.py": "def job(x): ...\n"})
+    rendered = text.render(replace(RUN, files=(replace(LOAD, facts=facts, findings=(other,)),)))
+    assert "  --> src/jobs.py:1\n1 | def job(x): ...\n  |     --- defined here\n" in rendered
 
 
 def test_statistics_are_sorted_by_number() -> None:
@@ -205,4 +208,3 @@ def test_lines_end_where_python_ends_them() -> None:
     assert [lines.text_of(number) for number in (1, 2, 3, 4)] == ["a", "b", "c", "\fd\u2028e"]
     assert lines.place(3) == (2, 1)
     assert lines.place(10_000) == (5, 1)
-    assert Lines(TEXT).line_of(None) is None

@@ -352,7 +352,7 @@ class FunctionTable:
             id=number,
             name=record.name,
             span=self.trace.places.target(record.place),
-            parent=record.scope,
+            parent=MODULE_SCOPE if self.trace.functions[record.scope].is_module else record.scope,
             under_guard=record.under_guard,
             bases=tuple(self.describer.name(base) for base in record.bases),
             is_exception=any(base.removeprefix("builtins.") in _EXCEPTIONS for base in external),
