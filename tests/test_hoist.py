@@ -344,6 +344,54 @@ CASES = (
         safe=False,
     ),
     Case(
+        "a def in a block",
+        """
+        def run(numbers):
+            results = []
+            with mp.Pool(2) as pool:
+                def double(n):
+                    if n:
+                        return 2 * n
+                for step in (1, 2):
+
+                    def add(n):
+                        return n + step
+
+                    results += pool.map(add, numbers)
+                return results + pool.map(double, numbers)
+
+
+        if __name__ == "__main__":
+            print(run([1, 2]))
+        """,
+        """
+        def add_task(n, *, step):
+            return n + step
+
+
+        def double(n):
+            if n:
+                return 2 * n
+
+
+        def run(numbers):
+            results = []
+            with mp.Pool(2) as pool:
+                for step in (1, 2):
+
+                    add = partial(add_task, step=step)
+
+                    results += pool.map(add, numbers)
+                return results + pool.map(double, numbers)
+
+
+        if __name__ == "__main__":
+            print(run([1, 2]))
+        """,
+        "[2, 3, 3, 4, 2, 4]",
+        safe=False,
+    ),
+    Case(
         "a lambda of module level, with comments around it",
         """
         # one more
@@ -439,7 +487,7 @@ def test_carriage_returns_stay() -> None:
     text = program(CASES[4].before).replace("\n", "\r\n")
     after = moved(text)
     assert after == program(CASES[4].after).replace("\n", "\r\n")
-    assert moved(program(CASES[7].before).replace("\n", "\r\n")) == program(CASES[7].after).replace("\n", "\r\n")
+    assert moved(program(CASES[8].before).replace("\n", "\r\n")) == program(CASES[8].after).replace("\n", "\r\n")
 
 
 def test_indentation_is_that_of_the_file() -> None:
@@ -482,7 +530,7 @@ def refused(before: str, task: str) -> str:
         ("def f(row):\n    return row + step\nstep = 2", "f", "`step` is bound again after it"),
         ("step = 1\ndef f(row):\n    return row + step\nstep = 2", "f", "`step` is bound again after it"),
         ("step = 1\ndef f(row):\n    nonlocal step\n    step += 1", "f", "its text does not stand alone"),
-        ("if rows:\n    def f(row):\n        return row", "f", "it stands in a block of the function around it"),
+        ("if rows:\n    def f(row):\n        return row", "f", "nothing would be left where it stands"),
         ("@wrappers.wraps\ndef f(row):\n    return row", "f", "it is decorated or generic"),
         ("def f(row):\n    yield row", "f", "it is a coroutine or a generator"),
         ("def f(row, seen=[]):\n    return row", "f", "its defaults or annotations are made where it stands"),

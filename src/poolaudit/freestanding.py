@@ -80,6 +80,13 @@ def bindings(function: ast.AST, name: str) -> int:
     return sum(_binds(node, name) for node in ast.walk(function))
 
 
+def is_alone(outer: ast.AST, name: str) -> bool:
+    """The def of that name is the only statement of a block in `outer`."""
+    blocks = (getattr(node, field, ()) for node in ast.walk(outer) for field in ("body", "orelse", "finalbody"))
+    alone = (block[0] for block in blocks if isinstance(block, list) and len(block) == 1)
+    return any(isinstance(statement, ast.FunctionDef) and statement.name == name for statement in alone)
+
+
 def dedented(text: str, indent: str) -> str:
     """`text`, whose first line may start without its indentation, with `indent` taken off each line.
 

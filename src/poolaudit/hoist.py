@@ -21,6 +21,7 @@ from poolaudit.freestanding import (
     dedented,
     free_names,
     has_plain_defaults,
+    is_alone,
     outer_names,
     parsed,
     with_keywords,
@@ -144,8 +145,8 @@ def _plain_def(file: FileFacts, function: Function) -> ast.FunctionDef:
     outer = parsed(dedented(_slice(file, parent.span), parent.indent)) if parent and not parent.is_lambda else None
     if not isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef)):
         raise Refused("it does not stand directly in a function")
-    if not any(isinstance(each, ast.FunctionDef) and each.name == function.name for each in outer.body):
-        raise Refused("it stands in a block of the function around it")
+    if function.class_id is not None or is_alone(outer, function.name):
+        raise Refused("nothing would be left where it stands")
     if bindings(outer, function.name) != 1:
         raise Refused(f"`{function.name}` is bound in several places")
     return node
