@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,14 @@ def test_programs_of_several_files(tmp_path: Path) -> None:
     assert "--- bad/same.py\n+++ good/same.py\n X = 1\n" in programs
 
 
+def test_a_program_that_is_undecodable_on_purpose(tmp_path: Path) -> None:
+    folder = tmp_path / "PA999-lost-work"
+    folder.mkdir()
+    (folder / "bad.py").write_bytes(b"# gel\xe9e\n")
+    (folder / "good.py").write_bytes("# gelée\n".encode())
+    assert "-# gel\ufffde\n+# gelée\n" in explain.page(RULE, tmp_path).programs
+
+
 def test_a_rule_without_programs_has_a_page(tmp_path: Path) -> None:
     assert explain.page(RULE, tmp_path).programs == ""
 
@@ -83,7 +92,8 @@ def test_every_rule_says_why_and_when_it_is_fine(rule: Rule) -> None:
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_text_keeps_to_the_width_outside_programs(width: int) -> None:
-    assert max(map(len, explain.text(find("PA002"), width=width).splitlines())) <= width
+    talkative = replace(RULE, doc=DOC.replace("\n", " and then some more of it\n"))
+    assert max(map(len, explain.text(talkative, width=width).splitlines())) <= width
 
 
 def test_how_to_silence_it() -> None:

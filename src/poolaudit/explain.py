@@ -115,12 +115,13 @@ def _unchanged(name: str, text: str) -> str:
 
 
 def _program(folder: Path, stem: str) -> dict[str, str]:
-    """What the transcript calls the file in the bad program -> its text."""
+    """What the transcript calls the file in the bad program -> its text. A program may be undecodable on purpose."""
     single = folder / f"{stem}.py"
     if single.is_file():
-        return {"bad.py": single.read_text("utf-8")}
+        return {"bad.py": single.read_text("utf-8", "replace")}
     several = folder / stem
-    return {f"bad/{path.relative_to(several).as_posix()}": path.read_text("utf-8") for path in sorted(several.rglob("*.py"))}
+    paths = sorted(several.rglob("*.py"))
+    return {f"bad/{path.relative_to(several).as_posix()}": path.read_text("utf-8", "replace") for path in paths}
 
 
 def render(rules: Iterable[Rule], output_format: str, *, color: bool = False, width: int = 100) -> str:
