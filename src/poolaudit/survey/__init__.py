@@ -7,6 +7,7 @@ importing this package stays cheap.
 from __future__ import annotations
 
 import ast
+import os
 import warnings
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ def survey_file(path: str, text: str, tree: ast.Module | None = None, project: P
     everything behind an import is unknown.
     Raises Unparsable for text that is not Python, RecursionError for nesting beyond the interpreter's limit.
     """
-    from poolaudit.survey.project import MODULES, ROUNDS, wanted
+    from poolaudit.survey.project import MODULES, ROUNDS, WORKER_ROUNDS, wanted
     from poolaudit.survey.read_statements import read, read_more
     from poolaudit.survey.read_text import parse, parse_places
     from poolaudit.survey.sites import facts
@@ -48,10 +49,12 @@ def survey_file(path: str, text: str, tree: ast.Module | None = None, project: P
         trees = parse_places(text) if tree is None else tree
         trace = read(path, text, parsed, trees, "" if project is None else project.module_name(path))
         solution = Solution(trace)
-        for _ in range(ROUNDS if project is not None else 0):
+        own = os.path.normpath(path).replace(os.sep, "/")
+        for number in range(ROUNDS if project is not None else 0):
             assert project is not None
-            found = {module.path: module for name in sorted(wanted(solution)) if (module := project.find(name, path)) is not None}
-            new = [module for key, module in sorted(found.items()) if key not in trace.modules and key != path]
+            names = sorted(wanted(solution, workers=number < WORKER_ROUNDS))
+            found = {module.path: module for name in names if (module := project.find(name, path)) is not None}
+            new = [module for key, module in sorted(found.items()) if key not in trace.modules and key != own]
             if not new or len(trace.modules) > MODULES:
                 break
             for other in new[: MODULES + 1 - len(trace.modules)]:

@@ -6,6 +6,7 @@ What cannot be found stays unknown. Knows module names and paths. Must never kno
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -37,6 +38,11 @@ ROUNDS = 4
 
 MODULES = 12
 """How many other modules one file may draw in."""
+
+WORKER_ROUNDS = 2
+"""Rounds in which what workers call is followed: the worker's own module, and those that it calls into."""
+
+_NEVER = sys.stdlib_module_names | {"builtins", ""}
 
 _LARGEST = 400_000
 """Characters of a module beyond which it is not drawn in: generated tables, not workers."""
@@ -98,8 +104,8 @@ class Project:
             return None
 
 
-def wanted(solution: Solution) -> set[str]:
-    """Names of other modules that the facts of the surveyed file depend on.
+def wanted(solution: Solution, *, workers: bool) -> set[str]:
+    """Names of other modules that the facts of the surveyed file depend on. `workers`: also what workers call and raise.
 
     Five needs: a task and what it runs, a callee that is given a pool or a handle, a constructor or factory behind a pool-like
     call, a base class, an exception class that a worker raises.
@@ -114,11 +120,13 @@ def wanted(solution: Solution) -> set[str]:
             elif _gives_away(solution, node):
                 names.update(p.name for p in solution.points(node.callee) if isinstance(p, ExternalObject))
     names.update(_bases(solution))
-    names.update(_reached(solution))
+    if workers:
+        names.update(_reached(solution))
     if solution.site_apis:
         # a star import hides where a name comes from
         names.update(f"{star}.*" for function in trace.functions if function.is_module for star in function.stars)
-    return {name.partition("()")[0] for name in names if not name.startswith(("builtins.", "."))}
+    # the standard library's modules are known or unknown by name: their source says nothing of the project
+    return {name.partition("()")[0] for name in names if name.partition(".")[0] not in _NEVER}
 
 
 def _factories(solution: Solution, node: ir.Call) -> Iterator[str]:
