@@ -286,6 +286,9 @@ def test_files_that_cannot_be_read_do_not_stop_the_rest(project: Path) -> None:
         ("Pool; " + "(" * 300 + ")" * 300, "yes"),
         ("Pool; x" + " + x" * 50_000, "too-deep"),
         ("print 'Pool', " + "(" * 3000 + ")" * 3000, "too-deep"),
+        ("Pool or " + " or ".join(["x"] * 5000), "too-deep"),
+        ("Pool or " + " or ".join(["x"] * 500), "yes"),
+        ("Pool\n" + "for x in y: z or x\n" * 5000, "yes"),
     ],
 )
 def test_gate(text: str, verdict: str) -> None:

@@ -36,6 +36,9 @@ _BRACKET = re.compile(rb"[(\[{]|[)\]}]")
 DEEPEST = 1000
 """Brackets in brackets that libcst's parser is trusted with: near 3,000 it overflows the stack and takes the process along."""
 
+LONGEST = 3000
+"""Terms of one `and` or `or`, for the same reason. Python's own parser refuses other chains of that length."""
+
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
@@ -110,6 +113,8 @@ def gate(data: bytes) -> Literal["yes", "no", "too-deep"]:
         return "too-deep"
     except (SyntaxError, ValueError):
         return "too-deep" if _depth(data) > DEEPEST else "yes"
+    if (data.count(b"or") > LONGEST or data.count(b"and") > LONGEST) and _has_long_chain(tree):
+        return "too-deep"
     # ast.walk costs as much as the parse; this costs a third of it
     todo: list[ast.AST] = [tree]
     while todo:
@@ -126,6 +131,13 @@ def gate(data: bytes) -> Literal["yes", "no", "too-deep"]:
             elif isinstance(value, ast.AST):
                 todo.append(value)
     return "no"
+
+
+def _has_long_chain(tree: ast.Module) -> bool:
+    """`a or b or c ..` of many terms: flat for ast, nested for libcst."""
+    import ast
+
+    return any(isinstance(node, ast.BoolOp) and len(node.values) > LONGEST for node in ast.walk(tree))
 
 
 def _borrows(data: bytes, name: str, layout: Layout, depth: int = 2) -> bool:
