@@ -77,6 +77,7 @@ def program(text: str) -> str:
         ("with Pool() as pool:\n    while True:\n        pool.apply_async(work, (1,))", 0),
         ("with Pool() as pool:\n    pool.close()\n    pool.apply_async(work, (1,))\n    pool.join()", 0),
         ("with Pool() as pool:\n    result = pool.map_async(work, [1])\nresult.get()", 1),
+        ("with Pool() as pool:\n    for x in 'ab':\n        result = pool.apply_async(work, (x,))\n    print(result)", 1),
     ],
 )
 def test_work_lost_at_exit(body: str, count: int) -> None:
@@ -136,6 +137,28 @@ def test_line_ends_are_kept() -> None:
         (
             "def f():\n    with Pool() as pool:\n        it = pool.imap(work, 'ab')\n        print()\n        return it",
             1,
+        ),
+        (
+            """
+            def f(lazy):
+                with Pool() as pool:
+                    if lazy:
+                        return pool.imap(work, "ab")
+                    else:
+                        raise anything("strange")
+            """,
+            1,
+        ),
+        (
+            """
+            def f():
+                with Pool() as pool:
+                    try:
+                        return pool.imap(work, "ab")
+                    finally:
+                        anything()
+            """,
+            0,
         ),
         ("def f():\n    with Pool() as pool:\n        return dict(pool.imap(work, 'ab'))", 0),
         ("def f():\n    with Pool() as pool:\n        return {x: 1 for x in pool.imap(work, 'ab')}", 0),
@@ -348,6 +371,7 @@ def test_a_map_that_the_rest_of_the_program_may_need_running() -> None:
         ),
         ("for x in xs:\n    print(x, e.submit(work, x).result())", None),
         ("for x in 1, 2:\n    print(e.submit(work, x).result())", None),
+        ("for x in xs:\n    try:\n        out.append(e.submit(work, x).result(3))\n    except TimeoutError: pass", None),
         ("for x in xs:\n    future = e.submit(work, x)\n    out.append(future.result())", None),
         ("for x in xs:\n    item = str(x)\n    out.append(e.submit(work, item).result())", None),
         ("a = e.submit(work, 1).result()\nb = e.submit(work, 2).result()\nc = e.submit(work, 3).result()", None),
@@ -369,7 +393,6 @@ def test_serial_submit(body: str, after: str | None) -> None:
         "a = e.submit(work, 1).result()\nb = e.submit(work, 2)",
         "for x in xs:\n    out = e.submit(work, x, out).result()",
         "for x in xs:\n    if e.submit(work, x).result(): print(x)",
-        "for x in xs:\n    e.submit(work, x).result(timeout=3)",
         "for x in xs:\n    e.submit(work).result()",
         "for x in xs:\n    print([e.submit(work, y) for y in x][0].result())",
     ],
@@ -438,6 +461,10 @@ def test_the_right_class_is_imported() -> None:
         ("for f in fs:\n        try:\n            f.result(timeout=1)\n        except TimeoutError:\n            f.cancel()", 0),
         ("for _ in '123':\n        try:\n            f.result(timeout=1)\n        except TimeoutError:\n            pass", 0),
         ("try:\n        f.result(timeout=1)\n    except TimeoutError:\n        pass\n    f.result()", 0),
+        ("try:\n        f.result(timeout=1)\n    except TimeoutError:\n        x = results.Failed('slow')", 1),
+        ("try:\n        f.result(timeout=1)\n    except TimeoutError:\n        stop(f)", 0),
+        ("try:\n        for x in e.map(work, 'ab', timeout=1): print(x)\n    except TimeoutError:\n        print('slow')", 1),
+        ("try:\n        list(e.map(work, 'ab', timeout=None))\n    except TimeoutError:\n        print('slow')", 0),
         ("try:\n        f.result(timeout=1)\n    except TimeoutError:\n        stop.set()", 0),
         ("try:\n        f.result(timeout=1)\n    except TimeoutError:\n        raise ValueError from None", 0),
         ("try:\n        f.result(timeout=1)\n    except TimeoutError:\n        e.terminate_workers()", 0),

@@ -12,6 +12,7 @@ from poolaudit.survey.families import ASYNC_METHODS, LAZY_METHODS
 
 _CALL = re.compile(r"([A-Za-z_][\w.]*|[\])\"'])\s*\(")
 _WAITING_WORDS = re.compile(r"\b(?:await|yield|with|while|async)\b")
+_CLASS = re.compile(r"(?:\w+\.)*[A-Z]\w*[a-z]\w*")
 _COMMENT = re.compile(r"#.*")
 
 _QUIET_WORDS = frozenset(
@@ -29,13 +30,17 @@ _QUIET_METHODS = frozenset(
 )
 
 
-def may_wait(text: str, ignoring: frozenset[str] = frozenset()) -> bool:
+def may_wait(text: str, ignoring: frozenset[str] = frozenset(), constructors: bool = True) -> bool:
     """Something in `text` may block: a call that is not known to return at once, `with`, `while`, `await` or `yield`.
 
-    `ignoring`: methods that do not count. Text inside strings is taken for code: it errs towards waiting.
+    `ignoring`: methods that do not count. `constructors`: calls of CamelCase names count.
+    Text inside strings is taken for code: it errs towards waiting.
     """
     text = _COMMENT.sub("", text)
-    return bool(_WAITING_WORDS.search(text)) or any(not _quiet(match[1], ignoring) for match in _CALL.finditer(text))
+    callees = (match[1] for match in _CALL.finditer(text))
+    return bool(_WAITING_WORDS.search(text)) or any(
+        not _quiet(callee, ignoring) and (constructors or not _CLASS.fullmatch(callee)) for callee in callees
+    )
 
 
 def _quiet(callee: str, ignoring: frozenset[str]) -> bool:
@@ -52,4 +57,6 @@ def outstanding_at_end(operation: Operation, block: Block, file: FileFacts) -> b
     inner = operation.point.path[next(i for i, step in enumerate(operation.point.path) if step.block.id == block.id) + 1 :]
     if any(step.block.kind in ("with", "while", "generator", "class") or step.block.forever for step in inner):
         return False
+    if operation.point.statement.form == "return" and not any(step.block.has_finally for step in inner):
+        return True
     return not may_wait(file.text[operation.point.statement.span.end : block.body.end])

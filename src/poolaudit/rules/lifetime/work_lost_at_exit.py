@@ -26,6 +26,7 @@ from poolaudit.survey.families import ASYNC_METHODS, BLOCKING_METHODS
 from poolaudit.waiting import outstanding_at_end
 
 _HANGS = frozenset({"get", "wait"})
+_WAITS_FOR_NOTHING = frozenset({"drop", "return", "test", "len"})
 
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
@@ -54,7 +55,7 @@ def _is_lost(operation: Operation, site: PoolSite, block: Block, file: FileFacts
         and operation.sites == (site.index,)
         and outstanding_at_end(operation, block, file)
         and (operation.handle.complete or _returned(operation))
-        and all(after_block(use.point, block) or use.how in ("drop", "return") for use in operation.handle.uses)
+        and all(after_block(use.point, block) or use.how in _WAITS_FOR_NOTHING for use in operation.handle.uses)
     )
 
 

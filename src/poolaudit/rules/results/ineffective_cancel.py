@@ -26,6 +26,7 @@ _TIMEOUTS = frozenset(
     {"concurrent.futures.TimeoutError", "concurrent.futures._base.TimeoutError", "builtins.TimeoutError", "asyncio.TimeoutError"}
 )
 _WAITS = frozenset({"result", "exception"})
+_READS = frozenset({"iterate", "consume", "next"})
 _IDLE = frozenset({"result", "exception", "cancel", "cancelled", "done", "running", "drop", "test", "len", "iterate", "index"})
 """Uses that neither wait again nor give the future to someone who might."""
 
@@ -40,13 +41,12 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
     for operation in site.operations:
         if not operation.process_only or operation.sites[0] != site.index or not operation.handle.complete:
             continue
-        waits = [use for use in operation.handle.uses if use.how in _WAITS]
-        if len(waits) != 1 or any(use.how not in _IDLE for use in operation.handle.uses):
+        wait = _only_wait(operation)
+        handler = _handler(wait, block) if wait else None
+        if wait is None or handler is None or handler.reraises or _is_retried(operation, wait):
             continue
-        wait = waits[0]
-        handler = _handler(wait, block)
-        if handler is None or _is_retried(operation, wait) or may_wait(_body(handler, file)) or handler.reraises:
-            continue
+        if may_wait(file.text[handler.body.start : handler.body.end], constructors=False):
+            continue  # something else may answer the timeout
         if _loop_over_futures(operation, wait) and any(use.how == "cancel" for use in operation.handle.uses):
             continue  # those that have not started yet are cancelled for good
         cancel = next((use for use in operation.handle.uses if use.how == "cancel" and use.point.span in handler.body), None)
@@ -62,6 +62,17 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
         )
 
 
+def _only_wait(operation: Operation) -> Use | None:
+    """The one place where a result is awaited for a limited time: result(timeout=..), or the loop over map(.., timeout=..)."""
+    limit = operation.argument("timeout") if operation.method == "map" else None
+    hows = _READS if operation.method == "map" else _WAITS
+    waits = [use for use in operation.handle.uses if use.how in hows]
+    if len(waits) != 1 or any(use.how not in _IDLE | hows for use in operation.handle.uses):
+        return None
+    timeout = limit.value if limit else waits[0].timeout
+    return None if timeout is None or (timeout.kind == "const" and timeout.const is None) else waits[0]
+
+
 def _says(cancel: Use | None) -> str:
     return "does nothing to a task that runs" if cancel else "handles it and goes on"
 
@@ -73,8 +84,7 @@ def _ends_workers(site: PoolSite) -> bool:
 
 def _handler(wait: Use, block: Block) -> Handler | None:
     """The handler, inside the block, that catches the timeout."""
-    unlimited = wait.timeout is None or (wait.timeout.kind == "const" and wait.timeout.const is None)
-    if unlimited or not inside(wait.point, block):
+    if not inside(wait.point, block):
         return None
     for step in reversed(wait.point.path):
         if step.block is block:
@@ -94,13 +104,11 @@ def _loop_over_futures(operation: Operation, wait: Use) -> Block | None:
 
 def _is_retried(operation: Operation, wait: Use) -> bool:
     """A loop in which the same future may be waited for more than once: it does not iterate over the futures."""
+    if operation.method == "map":
+        return False  # its iterator ends with the first error
     loop = _loop_over_futures(operation, wait)
     over_futures = any(use.how in ("iterate", "zip") and loop and use.point.span in loop.header for use in operation.handle.uses)
     return loop is not None and not over_futures
-
-
-def _body(handler: Handler, file: FileFacts) -> str:
-    return file.text[handler.body.start : handler.body.end]
 
 
 RULE = Rule(code="PA506", name="ineffective-cancel", severity="warning", check=check, doc=__doc__)

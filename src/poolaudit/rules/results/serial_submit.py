@@ -65,7 +65,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
 def _only_wait(operation: Operation) -> Use | None:
     """The one thing that is done with the handle: result() or get() in the same round of the loop."""
     uses = operation.handle.uses
-    if len(uses) != 1 or uses[0].how not in _WAITS or uses[0].via != "direct" or uses[0].timeout is not None:
+    if len(uses) != 1 or uses[0].how not in _WAITS or uses[0].via != "direct":
         return None
     mine, theirs = innermost_loop(operation.point), innermost_loop(uses[0].point)
     return uses[0] if operation.handle.complete and mine is theirs and operation.point.scope == uses[0].point.scope else None
@@ -117,7 +117,12 @@ def _adjacent(first: Operation, second: Operation, file: FileFacts) -> bool:
 
 def _fix(operation: Operation, wait: Use, loop: Block, file: FileFacts) -> Fix | None:
     names = names_for(operation.point.scope, "get" if wait.how == "get" else "result", file)
-    if names is None or operation.handle.chained != wait.how or wait.point.span.start != operation.point.span.start:
+    if (
+        names is None
+        or wait.timeout is not None
+        or operation.handle.chained != wait.how
+        or wait.point.span.start != operation.point.span.start
+    ):
         return None
     handle, asked = names[1], f"{names[1]}.{wait.how}()"
     edits = _in_comprehension if loop.kind in ("comprehension", "generator") else _in_loop
