@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
@@ -181,6 +181,7 @@ LINE = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(LINE, max_size=4),
     st.lists(st.sampled_from(["a", "b", "ab", "ba", "a.py", "!a", "b "]), min_size=1, max_size=3),

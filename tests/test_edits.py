@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poolaudit.edits import Edit, apply, insert
@@ -84,6 +84,7 @@ def texts_and_fixes(draw: st.DrawFn) -> tuple[str, list[list[Edit]]]:
     return text, draw(st.lists(st.lists(edit, min_size=1, max_size=1), max_size=5))
 
 
+@settings(deadline=None)
 @given(texts_and_fixes())
 def test_all_or_nothing(case: tuple[str, list[list[Edit]]]) -> None:
     """What is applied is in the text, as if only that had been asked; what is deferred has left no trace."""

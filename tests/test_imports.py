@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poolaudit import edits, imports
@@ -182,6 +182,7 @@ STATEMENTS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(STATEMENTS, st.sampled_from(["\n", "\r\n"]), st.booleans())
 def test_the_name_is_in_reach_afterwards(statements: list[str], newline: str, ends: bool) -> None:
     text = newline.join(statements).replace("\r\n", "\n").replace("\n", newline) + (newline if ends else "")

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poolaudit import source
@@ -36,6 +36,7 @@ def test_bytes_survive(data: bytes, encoding: str, bom: bytes) -> None:
     assert source.encode(read, read.text) == data
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
