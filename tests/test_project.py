@@ -221,6 +221,18 @@ def test_a_file_that_borrows_a_pool_is_found_however_it_is_named(tmp_path: Path,
     assert engine.audit(["."], config).candidates == 3
 
 
+def test_start_method_of_the_program_that_starts_it(survey: Survey) -> None:
+    files = {
+        "app/work.py": "from multiprocessing import Pool\ndef main():\n    Pool().map(len, [])\n",
+        "app/__init__.py": "",
+        "run.py": "import multiprocessing as mp\nfrom app import work\nmp.set_start_method('spawn')\nwork.main()\n",
+        "other.py": "import multiprocessing as mp\nmp.set_start_method('fork')\n",
+    }
+    assert survey(files, "app/work.py").start_method == "spawn"
+    files["app/__main__.py"] = "from multiprocessing import set_start_method\nset_start_method('forkserver')\n"
+    assert survey(files, "app/work.py").start_method == "unknown"
+
+
 def test_what_is_not_there_is_unknown(survey: Survey) -> None:
     facts = survey(
         {

@@ -406,6 +406,17 @@ def test_task(call: str) -> None:
     assert (operation.task.kind, operation.task.partial) == TASKS[call]
 
 
+def test_value_that_may_be_none_is_unknown() -> None:
+    operation = only_operation(
+        """
+        import multiprocessing as mp
+        lock = mp.Lock() if wanted else None
+        mp.Pool().apply(len, (lock,))
+        """
+    )
+    assert [item.kind for item in operation.arguments[1].value.items] == ["unknown"]
+
+
 def test_rebound_task_is_unknown() -> None:
     operation = only_operation(
         """

@@ -539,7 +539,7 @@ class FileFacts:
     """Meant to be run: a shebang, a main guard, or visible work at module level, and no __init__.py beside it."""
     in_package: bool
     start_method: str | None
-    """What the file's own set_start_method(..) names; None when there is none."""
+    """What set_start_method(..) names in the file, else in the programs that start with it; None when there is none."""
     called_at_import: frozenset[int] = field(default_factory=frozenset)
     """Functions of this file that importing it runs: called at module level outside the guard, directly or through others."""
     called_under_guard: frozenset[int] = field(default_factory=frozenset)

@@ -37,6 +37,21 @@ class Layout:
                 return os.path.normpath(path).replace(os.sep, "/"), ".".join(parts[:length])
         return None
 
+    def entries(self, path: str) -> tuple[str, ...]:
+        """Files from which a program that imports this one may start: __main__.py of its top package, scripts beside that."""
+        folder = package = os.path.dirname(path)
+        while os.path.isfile(os.path.join(folder, "__init__.py")):
+            package, folder = folder, os.path.normpath(os.path.join(folder, os.pardir))
+        found = [os.path.join(package, "__main__.py")]
+        if self._inside(os.path.join(folder, "x.py")):
+            try:
+                found += sorted(entry.path for entry in os.scandir(folder or os.curdir) if entry.name.endswith(".py"))
+            except OSError:
+                # a folder that cannot be listed is reported by the walk, if it is part of the run
+                return ()
+        own = os.path.normpath(path)
+        return tuple(each for each in found if os.path.normpath(each) != own and os.path.isfile(each))
+
     def _inside(self, path: str) -> bool:
         return not self.root or os.path.realpath(path).startswith(os.path.realpath(self.root) + os.sep)
 

@@ -60,4 +60,5 @@ def survey_file(path: str, text: str, tree: ast.Module | None = None, project: P
             for other in new[: MODULES + 1 - len(trace.modules)]:
                 read_more(trace, other.path, other.text, other.module, other.tree, other.name)
             solution = Solution(trace)
-        return facts(solution)
+        entry = project.start_method(path) if project is not None and solution.site_apis else None
+        return facts(solution, entry)

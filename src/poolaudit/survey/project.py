@@ -6,6 +6,8 @@ What cannot be found stays unknown. Knows module names and paths. Must never kno
 
 from __future__ import annotations
 
+import ast
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,8 +31,6 @@ from poolaudit.survey.solve import Solution
 from poolaudit.survey.tasks import task_argument
 
 if TYPE_CHECKING:
-    import ast
-
     import libcst as cst
 
 ROUNDS = 4
@@ -95,6 +95,27 @@ class Project:
             self._parsed[path] = self._parse(path, module)
         return self._parsed[path]
 
+    def start_method(self, path: str) -> str | None:
+        """What the programs that start with this file's package name in set_start_method(..); 'unknown' when they differ."""
+        top = self.module_name(path).partition(".")[0]
+        entries = self.layout.entries(path)
+        methods = {method for entry in entries for method in self._set_in(entry, top)}
+        return None if not methods else methods.pop() if len(methods) == 1 else "unknown"
+
+    def _set_in(self, entry: str, top: str) -> Iterator[str]:
+        try:
+            data = read(entry, entry).text
+        except Unreadable:
+            # reported when it is scanned itself
+            return
+        tree = parse_places(data) if "set_start_method" in data else None
+        if tree is None or not (os.path.basename(entry) == "__main__.py" or _imports(tree, top)):
+            return
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and node.args and _last_name(node.func) == "set_start_method":
+                method = node.args[0]
+                yield method.value if isinstance(method, ast.Constant) and isinstance(method.value, str) else "unknown"
+
     def _parse(self, path: str, name: str) -> Module | None:
         try:
             text = read(path, path).text
@@ -102,6 +123,20 @@ class Project:
         except (Unreadable, Unparsable, RecursionError):
             # such a file is reported when it is scanned itself; here it is unknown
             return None
+
+
+def _imports(tree: ast.Module, top: str) -> bool:
+    """Some import names the package (or module) `top`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import) and any(alias.name.partition(".")[0] == top for alias in node.names):
+            return True
+        if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").partition(".")[0] == top:
+            return True
+    return False
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def wanted(solution: Solution, *, workers: bool) -> set[str]:

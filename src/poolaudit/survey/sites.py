@@ -45,9 +45,12 @@ _CALLBACKS = {"callback": 3, "error_callback": 4}
 _NO_TASK = _ENDS | {"imap_chunks", "__exit__", "wait"}
 
 
-def facts(solution: Solution) -> FileFacts:
-    """State everything about the pools of the surveyed file."""
-    return _Assembly(solution).file()
+def facts(solution: Solution, entry_start_method: str | None = None) -> FileFacts:
+    """State everything about the pools of the surveyed file.
+
+    `entry_start_method` is what the programs that import the file set, where it sets nothing itself.
+    """
+    return _Assembly(solution).file(entry_start_method)
 
 
 def _related_sites(solution: Solution) -> list[int]:
@@ -83,7 +86,7 @@ class _Assembly:
 
     # -- the file
 
-    def file(self) -> FileFacts:
+    def file(self, entry_start_method: str | None) -> FileFacts:
         trace = self.trace
         sites = tuple(self._site(index, call) for index, call in enumerate(self.calls))
         # whoever holds a pool, uses one or is named by one; what those only mention in passing is left out
@@ -108,7 +111,7 @@ class _Assembly:
             guard=guard,
             is_script=shebang or guard is not None or (trace.visible_work and not in_package),
             in_package=in_package,
-            start_method=self._start_method(),
+            start_method=self._start_method() or entry_start_method,
             called_at_import=frozenset(self._import_points),
             called_under_guard=frozenset(self._guard_points),
             names=frozenset(trace.names),

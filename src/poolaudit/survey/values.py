@@ -239,6 +239,8 @@ class Describer:
             return maker("pool", pools=pools)
         if any(isinstance(p, HandleObject) for p in points):
             return maker("handle")
+        if self._may_be_constant(target):
+            return maker("unknown")
         if isinstance(node, ir.ParameterValue) and not (len(points) == 1 and self.solution.sure(target)):
             return maker("parameter", api=node.name)
         if len(points) == 1 and self.solution.sure(target):
@@ -265,6 +267,14 @@ class Describer:
         if isinstance(node, ir.Call):
             return self._call(target, self.solution.external(node.callee), maker, depth)
         return maker("unknown")
+
+    def _may_be_constant(self, target: int) -> bool:
+        """`Queue() if wanted else None`: one of several, and a constant among them."""
+        node = self.trace.nodes[target]
+        if not isinstance(node, ir.Choice):
+            return False
+        parts = [self.trace.nodes[self.follow(part)] for part in node.parts]
+        return any(isinstance(part, ir.Constant) for part in parts)
 
     def _call(self, number: int, api: str | None, maker: _Maker, depth: int) -> Value:
         node = self.trace.nodes[number]
