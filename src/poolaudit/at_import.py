@@ -90,7 +90,7 @@ def _statements(file: FileFacts) -> Iterator[int]:
     """Starts of the statements of module level that start workers."""
     for site in file.sites:
         point = start(site, file) if site.is_process else None
-        if point is not None and point.scope == MODULE_SCOPE:
+        if point is not None and point.scope == MODULE_SCOPE and not point.span.path:
             yield point.statement.top.start
 
 
@@ -100,5 +100,5 @@ def _missed(file: FileFacts, first: int) -> Iterator[str]:
         for function in worker_code(site, file):
             for read in function.globals:
                 for write in file.globals.get(read.name, ()):
-                    if write.function == MODULE_SCOPE and write.span.start >= first:
+                    if write.function == MODULE_SCOPE and not write.span.path and write.span.start >= first:
                         yield read.name

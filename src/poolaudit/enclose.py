@@ -36,7 +36,7 @@ def enclose(site: PoolSite, file: FileFacts) -> Fix:
 def _check(operation: Operation, site: PoolSite) -> None:
     """Raises Unindentable where the operation goes on behind its last use, or that use is not seen."""
     at_once = operation.method in BLOCKING_METHODS | EXECUTOR_METHODS
-    if operation.sites != (site.index,) or not (at_once or _finished(operation)):
+    if operation.point.span.path or operation.sites != (site.index,) or not (at_once or _finished(operation)):
         raise Unindentable(f"the results of `{operation.method}` may come after it")
     if not operation.handle.complete:
         raise Unindentable(f"the results of `{operation.method}` go where they are not seen")
@@ -65,7 +65,7 @@ def _around(site: PoolSite, file: FileFacts) -> Fix:
     if "\n" in call:
         raise Unindentable("the construction takes several lines")
     others = deeper(text, statement.span)[1:]
-    head = insert(statement.span.start, f"with {call} as {name}:{newline(text)}{statement.indent}{unit(text)}")
+    head = insert(statement.span.start, f"with {call} as {name}:{newline(text)}{statement.indent}{unit(text, statement.span)}")
     return _fix(site, (head, replace(site.point.span, name), *others))
 
 

@@ -39,15 +39,18 @@ def newline(text: str) -> str:
     return "\r\n" if "\r\n" in text else "\n"
 
 
-def unit(text: str) -> str:
-    """One level of indentation: that of the file's first block, four spaces when there is none."""
-    found = re.search(r":[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*\r?\n)*([ \t]+)\S", text)
-    return found[1] if found else "    "
+_BLOCK = re.compile(r"^([ \t]*)\S.*:[ \t]*(?:#.*)?\r?\n(?:[ \t]*\r?\n)*\1([ \t]+)\S", re.MULTILINE)
+
+
+def unit(text: str, span: Span) -> str:
+    """One level of indentation: that of the first block in `span`, else of the file's first one, else four spaces."""
+    found = _BLOCK.search(text, span.start, span.end) or _BLOCK.search(text)
+    return found[2] if found else "    "
 
 
 def deeper(text: str, span: Span) -> tuple[Edit, ...]:
     """One level for every line that starts in `span`, or that `span` starts on. Raises Unindentable."""
-    first, prefix = line_start(text, span.start), unit(text)
+    first, prefix = line_start(text, span.start), unit(text, span)
     lines = Lines(text).starts
     kept = set(_lines_in_strings(text, lines))
     found = []

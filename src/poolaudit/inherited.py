@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from poolaudit.facts import MODULE_SCOPE, FileFacts, Function, GlobalUse, Operation, PoolSite, Task, Value
+from poolaudit.facts import MODULE_SCOPE, FileFacts, Function, GlobalUse, Operation, Point, PoolSite, Task, Value
 
 DEFINITIONS = ("import", "function", "class")
 """Bindings that define something to be called, apart from data."""
@@ -43,20 +43,32 @@ def code_of(task: Task | None, file: FileFacts) -> tuple[Function, ...]:
     return file.reachable(task.function) if task is not None else ()
 
 
-def inherited(operation: Operation, site: PoolSite, file: FileFacts) -> Iterator[Inherited]:
-    """Each name once, in the order of the names, that the operation's task lacks in a worker which is not forked."""
+def sent(site: PoolSite) -> Iterator[tuple[Task, Point]]:
+    """The initializer and every task that this file hands to the workers, each task once, with when that happens."""
+    if site.initializer is not None and not site.foreign:
+        yield site.initializer, site.point
+    for operation in site.operations:
+        if operation.task is not None and operation.process_only and operation.sites[0] == site.index:
+            yield operation.task, operation.point
+
+
+def inherited(operation: Operation, site: PoolSite, file: FileFacts) -> tuple[Inherited, ...]:
+    """What the task of an operation lacks in a worker which is not forked."""
+    return lacking(operation.task, operation.point, site, file) if operation.task is not None else ()
+
+
+def lacking(task: Task, when: Point, site: PoolSite, file: FileFacts) -> tuple[Inherited, ...]:
+    """Each name once, in the order of the names, that a task handed over `when` lacks in a worker which is not forked."""
     if "globals" in file.names or _unseen_initializer(site):
-        return  # what is not seen may set it
-    prepared = {function.id for function in (*code_of(operation.task, file), *code_of(site.initializer, file))}
+        return ()  # what is not seen may set it
+    prepared = {function.id for function in (*code_of(task, file), *code_of(site.initializer, file))}
     reads: dict[str, GlobalUse] = {}
-    for function in code_of(operation.task, file):
+    for function in code_of(task, file):
         for use in function.globals:
-            if use.how == "read" or (use.how == "mutate" and use.name not in reads):
+            if use.how != "assign":
                 reads.setdefault(use.name, use)
-    for name, read in sorted(reads.items()):
-        found = _by_parent(file.globals.get(name, ()), prepared, operation, site, file)
-        if found is not None:
-            yield Inherited(name, read, *found)
+    parted = ((read, _by_parent(file.globals.get(name, ()), prepared, when, site, file)) for name, read in sorted(reads.items()))
+    return tuple(Inherited(read.name, read, *found) for read, found in parted if found is not None)
 
 
 def _unseen_initializer(site: PoolSite) -> bool:
@@ -67,9 +79,10 @@ def _unseen_initializer(site: PoolSite) -> bool:
 
 
 def _by_parent(
-    uses: tuple[GlobalUse, ...], prepared: set[int], operation: Operation, site: PoolSite, file: FileFacts
+    uses: tuple[GlobalUse, ...], prepared: set[int], when: Point, site: PoolSite, file: FileFacts
 ) -> tuple[GlobalUse, GlobalUse | None] | None:
     """What the parent alone does to a name, and what importing the file gives it."""
+    uses = tuple(use for use in uses if not (use.under_guard and use.span.path))  # another file's main guard never runs
     imported = [use for use in uses if _at_import(use, file)]
     if any(use.function in prepared and (use.how == "assign" or imported) for use in uses):
         return None  # the worker or its initializer gives it a value of its own
@@ -79,7 +92,7 @@ def _by_parent(
     if otherwise is not None and otherwise.binding in DEFINITIONS:
         return None  # state of a module, or attributes of a function or class, is not followed
     writes = (use for use in uses if use not in imported and use.function not in prepared)
-    write = next((use for use in writes if _before(use, operation, site, file) and not _same(use, otherwise)), None)
+    write = next((use for use in writes if _before(use, when, site, file) and not _same(use, otherwise)), None)
     return (write, otherwise) if write is not None else None
 
 
@@ -88,20 +101,21 @@ def _at_import(use: GlobalUse, file: FileFacts) -> bool:
     return use.function in file.called_at_import or (use.function == MODULE_SCOPE and not use.under_guard)
 
 
-def _before(use: GlobalUse, operation: Operation, site: PoolSite, file: FileFacts) -> bool:
+def _before(use: GlobalUse, when: Point, site: PoolSite, file: FileFacts) -> bool:
     """The parent does it before it submits, as far as the file shows.
 
     Behind the construction of a Pool in the same scope it is lost on forked workers as well: another fault.
     """
-    here = operation.point.scope
+    here = when.scope
     if use.function == here:
         late = site.kind == "pool" and site.point.scope == here and use.order > site.point.order
-        return use.order < operation.point.order and not late
+        return use.order < when.order and not late
+    callers = {function.id for function in file.functions.values() if _reaches(function, here, file)} | {here}
+    below_guard = here == MODULE_SCOPE or not callers.isdisjoint(file.called_under_guard)
     if use.function == MODULE_SCOPE:
-        return True
-    callbacks = {task.function for _, task in operation.callbacks}
-    callers = [function.id for function in file.functions.values() if _reaches(function, here, file)]
-    run = {function.id for function in file.reachable(here, *callers)} | file.called_under_guard
+        return below_guard
+    run = {function.id for function in file.reachable(*callers)} | (file.called_under_guard if below_guard else set())
+    callbacks = {task.function for operation in site.operations for _, task in operation.callbacks}
     return use.function in run - callbacks
 
 

@@ -11,7 +11,9 @@ Fix: closes the Pool before the join, where no work is submitted behind it. Unsa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from poolaudit.edits import Caveat, Fix, insert
 from poolaudit.facts import LOOPS, End, FileFacts, PoolSite, before
@@ -20,9 +22,12 @@ from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 from poolaudit.survey.families import SUBMITTING_METHODS
 
+_ASSIGNED = re.compile(r"[\w.]+[ \t]*(?::[^=\n]+)?=[ \t]*")
+"""All that may stand before the construction in its statement."""
+
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-    if site.kind != "pool" or not site.complete or site.conditional:
+    if site.kind != "pool" or not site.complete or not _alone(site, file):
         return
     for join in site.ends:
         if join.how == "join" and _runs_still(site, join):
@@ -34,6 +39,15 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
             )
 
 
+def _alone(site: PoolSite, file: FileFacts) -> bool:
+    """Its name holds no other pool: the construction is all that is assigned."""
+    if site.conditional or any(not operation.certain for operation in site.operations):
+        return False
+    statement, call = site.point.statement.span, site.point.span
+    assigned = _ASSIGNED.fullmatch(file.cut(replace(statement, end=call.start)))
+    return site.binding == "with" or (assigned is not None and statement.end == call.end)
+
+
 def _runs_still(site: PoolSite, join: End) -> bool:
     """Nothing that could run before the join ends the pool."""
     if join.handler or any(use.how != "test" for use in site.uses):
@@ -43,12 +57,12 @@ def _runs_still(site: PoolSite, join: End) -> bool:
     if any(block.id not in around for block in inner):
         return False  # an earlier round may have ended it
     ending = [end for end in site.ends if end.how != "join"]
-    return all(before(join.point, end.point) for end in ending)
+    return all(end.point.span.path == join.point.span.path and before(join.point, end.point) for end in ending)
 
 
 def _fix(site: PoolSite, join: End, file: FileFacts) -> Fix | None:
     statement, span = join.point.statement, join.point.span
-    call = file.text[span.start : span.end]
+    call = file.cut(span)
     later = any(op.method in SUBMITTING_METHODS and not before(op.point, join.point) for op in site.operations)
     if later or statement.form != "expression" or not statement.alone or not call.endswith(".join()"):
         return None

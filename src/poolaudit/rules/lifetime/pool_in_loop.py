@@ -27,7 +27,7 @@ _MEASURED = re.compile(r"\b(?:sleep|collect|timeit|perf_counter\w*|process_time\
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
     loop = site.loop
-    if loop is None or loop.kind not in ("for", "while") or not _ends_in(loop, site) or _needed(site, loop, file):
+    if loop is None or site.foreign or loop.kind not in ("for", "while") or not _ends_in(loop, site) or _needed(site, loop, file):
         return
     yield Finding(
         site.point.span,

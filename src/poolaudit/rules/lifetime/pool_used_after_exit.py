@@ -47,6 +47,7 @@ def _ended(end: End, operation: Operation, site: PoolSite) -> bool:
         end.how in _ENDING
         and not end.handler
         and not site.conditional
+        and site.point.span.path == end.point.span.path == operation.point.span.path
         and site.point.scope == end.point.scope
         and before(site.point, end.point)
         and dominates(end.point, operation.point)

@@ -26,7 +26,14 @@ from poolaudit.settings import Settings
 
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-    if site.lifetime != "unclosed" or not site.complete or site.ends or not site.operations or _for_life(site, file):
+    if (
+        site.foreign
+        or site.lifetime != "unclosed"
+        or not site.complete
+        or site.ends
+        or not site.operations
+        or _for_life(site, file)
+    ):
         return
     name = (
         f"`{site.name}`" if site.name and site.binding != "chained" else "this pool" if site.kind == "pool" else "this executor"

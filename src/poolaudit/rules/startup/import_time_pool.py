@@ -24,7 +24,7 @@ _FRESH: frozenset[StartMethod] = frozenset({"spawn", "forkserver"})
 
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-    point = start(site, file) if site.kind == "pool" and not file.is_script else None
+    point = start(site, file) if site.kind == "pool" and not (file.is_script or site.foreign) else None
     severity = settings.severity(site, file, _FRESH)
     if point is None or severity is None:
         return

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolaudit.facts import FileFacts, PoolSite
-from poolaudit.inherited import DEFINITIONS, Inherited, inherited
+from poolaudit.inherited import DEFINITIONS, Inherited, lacking, sent
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings, StartMethod
 
@@ -26,42 +26,36 @@ _FRESH: frozenset[StartMethod] = frozenset({"spawn", "forkserver"})
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
     severity = settings.severity(site, file, _FRESH)
     told: set[str] = set()
-    for operation in site.operations if severity else ():
-        task = operation.task
-        if task is None or not operation.process_only or operation.sites[0] != site.index:
+    for task, when in sent(site) if severity else ():
+        found = [each for each in lacking(task, when, site, file) if each.name not in told]
+        found = [each for each in found if each.write.binding not in DEFINITIONS]
+        if not found:
             continue
-        for found in inherited(operation, site, file):
-            if found.name in told or found.write.binding in DEFINITIONS:
-                continue
-            told.add(found.name)
-            yield Finding(
-                task.span,
-                _message(found, file),
-                severity=severity,
-                related=_related(found),
-                notes=(
-                    f"fails with {settings.where(site, file, _FRESH)}; works where workers are forked",
-                    f"hand `{found.name}` over as an argument, or by initializer and initargs",
-                ),
-            )
+        told.update(each.name for each in found)
+        names = " and ".join(f"`{each.name}`" for each in found)
+        yield Finding(
+            task.span,
+            f"`{task.name}` needs {names}, which only the parent sets: {_harm(found)}",
+            severity=severity,
+            related=tuple(place for each in found for place in _places(each)),
+            notes=(
+                f"fails with {settings.where(site, file, _FRESH)}; works where workers are forked",
+                f"hand {names} over as an argument, or by initializer and initargs",
+            ),
+        )
 
 
-def _message(found: Inherited, file: FileFacts) -> str:
-    reader, does = file.functions[found.read.function].name, "sets" if found.write.how == "assign" else "fills"
-    harm = (
-        "a worker that is not forked sees the value of module level"
-        if found.otherwise
-        else "a NameError in a worker that is not forked"
-    )
-    return f"`{reader}` reads `{found.name}`, which only the parent {does}: {harm}"
+def _harm(found: list[Inherited]) -> str:
+    if all(each.otherwise for each in found):
+        return "a worker that is not forked sees the value of module level"
+    return "a NameError in a worker that is not forked"
 
 
-def _related(found: Inherited) -> tuple[Related, ...]:
-    does = "set" if found.write.how == "assign" else "filled"
-    places = [Related(found.write.span, f"{does} in the parent"), Related(found.read.span, "read in the worker")]
+def _places(found: Inherited) -> Iterator[Related]:
+    yield Related(found.write.span, "set in the parent" if found.write.how == "assign" else "filled in the parent")
+    yield Related(found.read.span, "read in the worker")
     if found.otherwise is not None:
-        places.append(Related(found.otherwise.span, "what the worker reads instead"))
-    return tuple(places)
+        yield Related(found.otherwise.span, "what the worker reads instead")
 
 
 RULE = Rule(code="PA305", name="inherited-global", severity="error", check=check, doc=__doc__)

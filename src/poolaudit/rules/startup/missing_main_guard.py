@@ -32,17 +32,19 @@ _FRESH: frozenset[StartMethod] = frozenset({"spawn", "forkserver"})
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
     point = start(site, file) if file.is_script else None
     severity = settings.severity(site, file, _FRESH)
-    if point is None or severity is None:
+    if point is None or point.span.path or severity is None:
         return
     does = "makes a Pool" if site.kind == "pool" else "submits work to an executor"
-    elsewhere = point.span != site.point.span
+    where = point.span if site.foreign else site.point.span
+    other = site.point.span if site.foreign else point.span
+    related = Related(other, "made here" if site.foreign else "runs again in every worker")
     fix = _fix(file)
     yield Finding(
-        site.point.span,
+        where,
         f"running this script {does} without a main guard: every worker imports the script and does so again",
-        label="runs again in every worker" if site.kind == "pool" else "",
+        label="runs again in every worker" if point.span == where else "",
         severity=severity,
-        related=(Related(point.span, "runs again in every worker"),) if elsewhere else (),
+        related=(related,) if other != where else (),
         notes=(f"fails with {settings.where(site, file, _FRESH)}", *([] if isinstance(fix, Fix) else [f"no fix: {fix}"])),
         fix=fix if isinstance(fix, Fix) else None,
     )
