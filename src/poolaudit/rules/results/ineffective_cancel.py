@@ -20,11 +20,10 @@ from collections.abc import Iterator
 from poolaudit.facts import Block, FileFacts, Handler, Operation, PoolSite, Use, innermost_loop, inside
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
+from poolaudit.timeout_classes import FUTURE, OTHERS
 from poolaudit.waiting import may_wait
 
-_TIMEOUTS = frozenset(
-    {"concurrent.futures.TimeoutError", "concurrent.futures._base.TimeoutError", "builtins.TimeoutError", "asyncio.TimeoutError"}
-)
+_TIMEOUTS = FUTURE.names | OTHERS
 _WAITS = frozenset({"result", "exception"})
 _READS = frozenset({"iterate", "consume", "next"})
 _IDLE = frozenset({"result", "exception", "cancel", "cancelled", "done", "running", "drop", "test", "len", "iterate", "index"})

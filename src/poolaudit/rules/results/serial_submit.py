@@ -19,11 +19,11 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from poolaudit.collect import mentions, names_for
-from poolaudit.edits import Caveat, Edit, Fix, insert, replace
-from poolaudit.facts import Block, FileFacts, Operation, PoolSite, Span, Use, innermost_loop
+from poolaudit.edits import Caveat, Fix
+from poolaudit.facts import Block, FileFacts, Operation, PoolSite, Use, innermost_loop
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
+from poolaudit.submit_first import submit_first
 
 _METHODS = frozenset({"submit", "apply_async"})
 _WAITS = frozenset({"result", "get"})
@@ -116,52 +116,8 @@ def _adjacent(first: Operation, second: Operation, file: FileFacts) -> bool:
 
 
 def _fix(operation: Operation, wait: Use, loop: Block, file: FileFacts) -> Fix | None:
-    names = names_for(operation.point.scope, "get" if wait.how == "get" else "result", file)
-    if (
-        names is None
-        or wait.timeout is not None
-        or operation.handle.chained != wait.how
-        or wait.point.span.start != operation.point.span.start
-    ):
-        return None
-    handle, asked = names[1], f"{names[1]}.{wait.how}()"
-    edits = _in_comprehension if loop.kind in ("comprehension", "generator") else _in_loop
-    made = edits(operation, wait, loop, handle, asked, file)
-    return Fix("submit all tasks before waiting for the first", "unsafe", made, caveats=(_LATER_TASKS,)) if made else None
-
-
-def _in_comprehension(operation: Operation, wait: Use, loop: Block, handle: str, asked: str, file: FileFacts) -> tuple[Edit, ...]:
-    """`[ex.submit(f, x).result() for x in xs]` to `[future.result() for future in [ex.submit(f, x) for x in xs]]`."""
-    whole, call = loop.span, operation.point.span
-    opened = whole.start != call.start
-    if opened and not re.fullmatch(r"[\[({]\s*", file.text[whole.start : call.start]):
-        return ()
-    end = whole.end - 1 if opened else whole.end
-    if not re.match(r"\s+for\b", file.text[wait.point.span.end : end]):
-        return ()
-    ask = replace(Span(call.end, wait.point.span.end), "")
-    return insert(call.start, f"{asked} for {handle} in ["), ask, insert(end, "]")
-
-
-def _in_loop(operation: Operation, wait: Use, loop: Block, handle: str, asked: str, file: FileFacts) -> tuple[Edit, ...]:
-    """`for x in xs: use(ex.submit(f, x).result())` to `for future in [ex.submit(f, x) for x in xs]: use(future.result())`."""
-    header, call = loop.header, operation.point.span
-    text = file.text[header.start : header.end].rstrip(":")
-    inner = operation.point.path[-1].block
-    alone = operation.point.statement.span.start == loop.body.start and inner is loop
-    elsewhere = any(
-        len(mentions(name, operation.point.scope, file))
-        != sum(len(re.findall(rf"(?<![\w.]){name}\b", file.text[span.start : span.end])) for span in (header, call))
-        for name in loop.targets
-    )
-    bare_tuple = loop.iterable is None or (loop.iterable.kind == "tuple" and not loop.iterable.parenthesized)
-    if not alone or elsewhere or bare_tuple or not text.startswith("for "):
-        return ()
-    return (
-        insert(header.start + len("for "), f"{handle} in [{file.text[call.start : call.end]} for "),
-        insert(header.start + len(text), "]"),
-        replace(wait.point.span, asked),
-    )
+    edits = submit_first(operation, wait, loop, file)
+    return Fix("submit all tasks before waiting for the first", "unsafe", edits, caveats=(_LATER_TASKS,)) if edits else None
 
 
 RULE = Rule(code="PA503", name="serial-submit", severity="info", check=check, fix="unsafe", doc=__doc__)

@@ -15,55 +15,34 @@ Fix: names the right class; the old one stays beside it where the task, or other
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from poolaudit.edits import Edit, Fix, insert, replace
 from poolaudit.facts import Block, FileFacts, Name, Operation, PoolSite, Span, Use
 from poolaudit.imports import Refusal, spell
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
+from poolaudit.timeout_classes import FUTURE, ONE_SINCE, OTHERS, POOL, Raised, wrong_handler
 from poolaudit.waiting import may_wait
 
-_OTHERS = frozenset({"builtins.TimeoutError", "asyncio.TimeoutError", "asyncio.exceptions.TimeoutError"})
-"""One class with that of concurrent.futures from 3.11 on (https://docs.python.org/3/library/concurrent.futures.html)."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Raised:
-    """The class that a timeout raises, and what else catches it."""
-
-    module: str
-    names: frozenset[str]
-    ancestors: frozenset[str]
-
-
-_ANCESTORS = frozenset({"builtins.Exception", "builtins.BaseException"})
-_POOL = _Raised(
-    "multiprocessing",
-    frozenset({"multiprocessing.TimeoutError", "multiprocessing.context.TimeoutError"}),
-    _ANCESTORS | {"multiprocessing.ProcessError", "multiprocessing.context.ProcessError"},
-)
-_FUTURE = _Raised(
-    "concurrent.futures",
-    frozenset({"concurrent.futures.TimeoutError", "concurrent.futures._base.TimeoutError"}),
-    _ANCESTORS | {"concurrent.futures._base.Error"},
-)
-_TIMED = {"pool": frozenset({"get", "next"}), "executor": frozenset({"result", "exception", "as_completed"})}
+_TIMED: dict[str, frozenset[str]] = {
+    "async_result": frozenset({"get"}),
+    "iterator": frozenset({"next"}),
+    "future": frozenset({"result", "exception", "as_completed"}),
+}
 _READS = frozenset({"iterate", "consume", "next"})
 _ASKS = frozenset({"get", "result"})
 _HARMLESS_CALLS = frozenset({"time.sleep"})
 
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-    raised = _POOL if site.kind == "pool" else _FUTURE
-    old = settings.below((3, 11)) if raised is _FUTURE else ()
-    wrong = _OTHERS | _FUTURE.names if raised is _POOL else _POOL.names | (_OTHERS if old else frozenset())
-    catching = raised.names | raised.ancestors | (_OTHERS - wrong)
+    raised = POOL if site.kind == "pool" else FUTURE
+    old = settings.below(ONE_SINCE) if raised is FUTURE else ()
+    wrong = OTHERS | FUTURE.names if raised is POOL else POOL.names | (OTHERS if old else frozenset())
+    catching = raised.names | raised.ancestors | (OTHERS - wrong)
     seen: set[Span] = set()
     for operation, use in _timed_uses(site):
-        found = _wrong_handler(use, wrong, catching, raised)
+        found = wrong_handler(use, wrong, catching)
         if found is None or found[1].span in seen:
             continue
         block, name = found
@@ -71,9 +50,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
             continue  # something else of the try may raise the named class
         seen.add(name.span)
         versions = (
-            f" before Python 3.11 ({', '.join(f'{major}.{minor}' for major, minor in old)})"
-            if name.api in _OTHERS and old
-            else ""
+            f" before Python 3.11 ({', '.join(f'{major}.{minor}' for major, minor in old)})" if name.api in OTHERS and old else ""
         )
         fix = _fix(operation, name, block, raised, file)
         yield Finding(
@@ -89,14 +66,15 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
 def _timed_uses(site: PoolSite) -> Iterator[tuple[Operation, Use]]:
     """Every place where a timeout of this pool is raised."""
     for operation in site.operations:
-        if not operation.process_only or operation.sites[0] != site.index or operation.handle.kind == "aio_future":
+        if not operation.process_only or operation.sites[0] != site.index or operation.handle.kind not in _TIMED:
             continue
         limit = operation.argument("timeout") if operation.method == "map" and site.kind == "executor" else None
         for use in operation.handle.uses:
             if use.point.span.path:
                 continue  # reported with that file
-            timed = use.timeout is not None and not (use.timeout.kind == "const" and use.timeout.const is None)
-            if (timed and use.how in _TIMED[site.kind]) or (limit and use.how in _READS and use.via != "item"):
+            read = limit is not None and use.how in _READS and use.via != "item"
+            timeout = limit.value if limit and read else use.timeout if use.how in _TIMED[operation.handle.kind] else None
+            if timeout is not None and not (timeout.kind == "const" and timeout.const is None):
                 yield operation, use
 
 
@@ -104,37 +82,11 @@ def _name(use: Use) -> str:
     return use.how if use.timeout is not None else "map"
 
 
-def _wrong_handler(use: Use, wrong: frozenset[str], catching: frozenset[str], raised: _Raised) -> tuple[Block, Name] | None:
-    """The innermost try with a handler for a wrong class, and that class; None where the right one is or may be caught."""
-    found = None
-    for step in reversed(use.point.path):
-        if step.block.kind != "try" or step.arm != "body":
-            continue
-        names = [name for handler in step.block.handlers for name in handler.types]
-        if found is not None:
-            if any(name.api in catching - _ANCESTORS for name in names):
-                return None  # somebody knows the difference
-            continue
-        if any(not handler.types for handler in step.block.handlers):
-            return None
-        if any(not _is_known(name) or name.api in catching for name in names):
-            return None
-        found = next(((step.block, name) for name in names if name.api in wrong), None)
-    return found
-
-
-def _is_known(name: Name) -> bool:
-    """An exception class whose ancestors are known: of this file or of the standard library, not an alias of who knows what."""
-    if name.api is None:
-        return name.class_id is not None
-    return name.api.partition(".")[0] in sys.stdlib_module_names
-
-
 def _without(body: Span, call: Span, file: FileFacts) -> str:
     return file.text[body.start : call.start] + file.text[call.end : body.end]
 
 
-def _fix(operation: Operation, name: Name, block: Block, raised: _Raised, file: FileFacts) -> Fix | None:
+def _fix(operation: Operation, name: Name, block: Block, raised: Raised, file: FileFacts) -> Fix | None:
     module = spell(file, raised.module)
     handler = next(handler for handler in block.handlers if name in handler.types)
     if isinstance(module, Refusal) or handler.types_span is None:
