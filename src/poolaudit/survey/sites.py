@@ -260,14 +260,10 @@ class _Assembly:
 
     def _conditional(self, call: int) -> bool:
         """Some expression that may be this pool may be something else as well."""
-        leaf = SiteObject(call)
-        for holder in self.uses.holders.get(leaf, ()):
-            if (
-                holder.node in self.uses.consumers
-                and holder.via == "direct"
-                and not holder.method
-                and len(self.solution.points(holder.node)) > 1
-            ):
+        for holder in self.uses.holders.get(SiteObject(call), ()):
+            if holder.via != "direct" or holder.method or holder.node not in self.uses.consumers:
+                continue
+            if len(self.solution.points(holder.node)) > 1 or not self.solution.sure(holder.node):
                 return True
         return False
 
