@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from poolaudit import edits, imports, verify
 from poolaudit.judge import CRASH, ask, judge, survey
 from poolaudit.report import FileReport, Problem, Reported
-from poolaudit.source import Lines, SourceFile, from_text
+from poolaudit.source import Lines, SourceFile
 
 if TYPE_CHECKING:
     from poolaudit.config import Config
@@ -63,15 +63,17 @@ class _Fixing:
     project: Project | None
     fixed: list[Reported] = field(default_factory=list)
     refused: dict[tuple[str, str, str], Problem] = field(default_factory=dict)
+    surveyed: dict[str, FileFacts] = field(default_factory=dict)
+    """The facts of each text so far, whole: a report holds less of them."""
 
     def run(self) -> Fixed:
         before = report = self._judge(self.source.text)
         text = self.source.text
         seen = {text}
-        while report.facts is not None and (wanted := self._wanted(report, text)):
+        while wanted := self._wanted(report, text):
             if len(seen) > ROUNDS:
                 return self._dropped(before, f"fixes come to no end after {ROUNDS} rounds")
-            new, landed = self._land(report.facts, wanted)
+            new, landed = self._land(self.surveyed[text], wanted)
             if not landed:
                 continue
             if new in seen:
@@ -82,7 +84,17 @@ class _Fixing:
         return Fixed(self._without_refused(report, text), text, tuple(self.fixed))
 
     def _judge(self, text: str) -> FileReport:
-        return judge(replace(self.source, text=text), self.config, self.selection, full=self.full, project=self.project)
+        source = replace(self.source, text=text)
+        facts = self._survey(text, [])
+        return judge(source, self.config, self.selection, full=self.full, project=self.project, facts=facts)
+
+    def _survey(self, text: str, problems: list[Problem]) -> FileFacts | None:
+        if text not in self.surveyed:
+            facts = survey(replace(self.source, text=text), problems, self.project)
+            if facts is None:
+                return None
+            self.surveyed[text] = facts
+        return self.surveyed[text]
 
     def _dropped(self, before: FileReport, why: str) -> Fixed:
         names = ", ".join(sorted({f"{each.code} {each.name}" for each in self.fixed}))
@@ -132,32 +144,35 @@ class _Fixing:
         self.refused[_identity(each, facts.text)] = Problem(each.code, message, self.source.name, line, column)
 
     def _rejection(self, facts: FileFacts, patch: edits.Patch, landed: Sequence[Reported]) -> verify.Rejection | None:
-        settings = self.config.settings
-        if (why := verify.check_text(facts.text, patch.text, patch.edits, settings.targets)) is not None:
+        if (why := verify.check_text(facts.text, patch.text, patch.edits, self.config.settings.targets)) is not None:
             return why
         problems: list[Problem] = []
-        after = survey(from_text(patch.text, facts.path), problems, self.project)
+        after = self._survey(patch.text, problems)
         if after is None:
             return verify.Rejection("syntax", problems[0].message)
         codes = Counter(each.code for each in landed)
-        found = [
-            # advice and remarks may come with a change of the code; what was to be fixed must not stay, however mild
-            Counter(each.code for each in ask(self.selection.witnesses, which, settings, problems) if _counts(each, codes))
-            for which in (facts, after)
-        ]
-        if problems:
-            return verify.Rejection("new-finding", problems[0].message)
-        return verify.check_findings(found[0], found[1], codes)
+        old, crashed = self._testify(facts, codes)
+        new, crashes = self._testify(after, codes)
+        if fresh := sorted(crashes - crashed):
+            return verify.Rejection("new-finding", fresh[0])
+        return verify.check_findings(old, new, codes)
+
+    def _testify(self, facts: FileFacts, fixed: Counter[str]) -> tuple[Counter[str], set[str]]:
+        """How often each rule finds something, and what crashes.
+
+        Advice and remarks do not count, they may come with a change of the code; but what was to be fixed must not stay, however
+        mild it is.
+        """
+        problems: list[Problem] = []
+        found = ask(self.selection.witnesses, facts, self.config.settings, problems)
+        counted = Counter(each.code for each in found if each.severity != "info" or each.code in fixed)
+        return counted, {problem.message for problem in problems}
 
 
 def _identity(each: Reported, text: str) -> tuple[str, str, str]:
     """Knows a finding again in a text where offsets have moved."""
     where = each.finding.where
     return each.code, each.finding.message, text[where.start : where.end]
-
-
-def _counts(each: Reported, fixed: Counter[str]) -> bool:
-    return each.severity != "info" or each.code in fixed
 
 
 def _combined(facts: FileFacts, wanted: Iterable[Reported]) -> tuple[edits.Patch, list[Reported]]:

@@ -38,16 +38,22 @@ _T = TypeVar("_T")
 
 
 def judge(
-    source: SourceFile, config: Config, selection: Selection, *, full: bool = False, project: Project | None = None
+    source: SourceFile,
+    config: Config,
+    selection: Selection,
+    *,
+    full: bool = False,
+    project: Project | None = None,
+    facts: FileFacts | None = None,
 ) -> FileReport:
     """Everything that can be said of one file. `full`: comments that do nothing are reported too.
 
-    `project` finds the modules that the file imports; without it they are unknown.
-
-    What crashed is among the problems, with code CRASH. Plain values in and out, so that it may run in another process.
+    `project` finds the modules that the file imports; without it they are unknown. `facts`: the survey of the source, where the
+    caller has made it. What crashed is among the problems, with code CRASH. Plain values in and out, so that it may run in
+    another process.
     """
     crashes: list[Problem] = []
-    facts = survey(source, crashes, project)
+    facts = facts or survey(source, crashes, project)
     if facts is None:
         return FileReport(source.name, None, problems=tuple(crashes))
     settings = config.settings
