@@ -103,6 +103,37 @@ def test_globals_live_as_long_as_the_process() -> None:
     assert len(findings(UNCLOSED, HEAD + guarded)) == 1
 
 
+ATTRIBUTE = """\
+class Runner{bases}:
+    def __init__(self):
+        self.pool = Pool(2)
+
+    def run(self, items):
+        return self.pool.map(work, items)
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("bases", "more", "count"),
+    [
+        ("", "", 1),
+        ("(object)", "", 1),
+        ("(Base)", "class Base:\n    pass\n", 1),
+        ("(Base, metaclass=type)", "class Base(object):\n    pass\n", 1),
+        ("(Base)", "from elsewhere import Base\n", 0),
+        ("(Base)", "import elsewhere\nclass Base(elsewhere.Other):\n    pass\n", 0),
+        ("", "class Stopped(Runner):\n    def stop(self):\n        self.pool.close()\n", 0),
+        ("", "def stop(runner):\n    runner.pool.terminate()\n", 0),
+        ("", "def stop(runner):\n    with runner.pool:\n        pass\n", 0),
+        ("", "def stop(runner):\n    getattr(runner, 'po' + 'ol').close()\n", 0),
+    ],
+)
+def test_attributes(bases: str, more: str, count: int) -> None:
+    runner = ATTRIBUTE.format(bases=bases)
+    assert len(findings(UNCLOSED, HEAD + (more + runner if bases else runner + more))) == count
+
+
 def test_with_reaches_to_the_last_use() -> None:
     body = lines(
         """

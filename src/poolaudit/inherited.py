@@ -110,7 +110,7 @@ def _before(use: GlobalUse, when: Point, site: PoolSite, file: FileFacts) -> boo
     if use.function == here:
         late = site.kind == "pool" and site.point.scope == here and use.order > site.point.order
         return use.order < when.order and not late
-    callers = {function.id for function in file.functions.values() if _reaches(function, here, file)} | {here}
+    callers = _callers(here, file)
     below_guard = here == MODULE_SCOPE or not callers.isdisjoint(file.called_under_guard)
     if use.function == MODULE_SCOPE:
         return below_guard
@@ -119,8 +119,13 @@ def _before(use: GlobalUse, when: Point, site: PoolSite, file: FileFacts) -> boo
     return use.function in run - callbacks
 
 
-def _reaches(function: Function, target: int, file: FileFacts) -> bool:
-    return any(each.id == target for each in file.reachable(function.id))
+def _callers(target: int, file: FileFacts) -> set[int]:
+    """The function itself and all that call it, directly or through others."""
+    found, size = {target}, 0
+    while len(found) > size:
+        size = len(found)
+        found |= {function.id for function in file.functions.values() if not found.isdisjoint(function.calls)}
+    return found
 
 
 def _same(use: GlobalUse, otherwise: GlobalUse | None) -> bool:

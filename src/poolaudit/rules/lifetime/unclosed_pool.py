@@ -21,23 +21,15 @@ from poolaudit.edits import Fix
 from poolaudit.enclose import enclose
 from poolaudit.facts import FileFacts, PoolSite
 from poolaudit.indent import Unindentable
+from poolaudit.kept import for_life, out_of_sight
 from poolaudit.rule import Finding, Rule
 from poolaudit.settings import Settings
 
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-    if (
-        site.foreign
-        or site.lifetime != "unclosed"
-        or not site.complete
-        or site.ends
-        or not site.operations
-        or _for_life(site, file)
-    ):
+    if not _is_unclosed(site) or for_life(site, file) or out_of_sight(site, file):
         return
-    name = (
-        f"`{site.name}`" if site.name and site.binding != "chained" else "this pool" if site.kind == "pool" else "this executor"
-    )
+    name = f"`{site.name}`" if site.name and site.binding != "chained" else f"this {site.kind}"
     if site.kind == "pool":
         message = f"{name} is never closed: its workers stay until it is collected, which is a ResourceWarning"
     else:
@@ -52,21 +44,9 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
     )
 
 
-def _for_life(site: PoolSite, file: FileFacts) -> bool:
-    """It is kept on purpose: a global, or used by a loop or workers that never end."""
-    if site.module_level and not site.guarded and (site.kind == "executor" or not file.is_script):
-        return True
-    if any(use.function == site.function != 0 for use in file.globals.get(site.name or "", ()) if use.how == "assign"):
-        return True
-    initializer = site.initializer.function if site.initializer else None
-    if any(function.endless for function in file.reachable(initializer)):
-        return True
-    forever = [step.block for op in site.operations for step in op.point.path if step.block.forever]
-    return any(not {"break", "return"} & set(block.leaves) and block not in _around(site) for block in forever)
-
-
-def _around(site: PoolSite) -> list[object]:
-    return [step.block for step in site.point.path]
+def _is_unclosed(site: PoolSite) -> bool:
+    """It is used, all uses are seen, and none of them ends it."""
+    return site.lifetime == "unclosed" and site.complete and bool(site.operations) and not (site.ends or site.foreign)
 
 
 def _fix(site: PoolSite, file: FileFacts) -> Fix | str:

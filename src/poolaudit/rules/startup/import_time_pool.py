@@ -39,4 +39,4 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
     )
 
 
-RULE = Rule(code="PA302", name="import-time-pool", severity="error", check=check, supersedes=("PA401",), doc=__doc__)
+RULE = Rule(code="PA302", name="import-time-pool", severity="error", check=check, doc=__doc__)
