@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections import Counter
 
@@ -108,6 +109,14 @@ def test_what_is_not_is_rejected(fix: tuple[Edit, ...], reason: str) -> None:
 def test_text_that_becomes_code() -> None:
     text = 'x = """\ny = 1\n"""\n'
     assert check(text, Edit(4, 7, "1"), Edit(14, 17, "")) == "changed-elsewhere:2"
+
+
+def test_a_string_that_is_indented_with_its_statement_is_changed() -> None:
+    text = "if x:\n    y = f(\n        1)\n    z = '''\n    text'''\n"
+    lines = [insert(match.end(), "    ") for match in re.finditer(r"(?m)^(?=.)", text)]
+    wrapped = (insert(0, "with p:\n"), *lines)
+    assert check(text, *wrapped[:-1]) is None
+    assert check(text, *wrapped) == "changed-elsewhere:4"
 
 
 def test_edits_that_do_not_make_the_new_text() -> None:

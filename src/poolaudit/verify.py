@@ -116,7 +116,7 @@ class _Tree:
 
     def __init__(self, text: str) -> None:
         self.lines = Lines(text)
-        self._text = text
+        self.text = text
         self._places = syntax.Places(text)
         self.top = self._placed(syntax.parse(text).body, ())
         self.by_start: dict[int, _Placed] = {}
@@ -132,7 +132,7 @@ class _Tree:
     def _place(self, node: ast.stmt, around: tuple[Span, ...]) -> _Placed:
         span = self._places.span(node)
         compound = next(_child_statements(node), None) is not None
-        rest = _BLANKS_AND_COMMENTS.match(self._text, span.end) if compound else None
+        rest = _BLANKS_AND_COMMENTS.match(self.text, span.end) if compound else None
         return _Placed(node, span, compound, rest.end() if rest else span.end, around)
 
     def below(self, placed: _Placed) -> list[_Placed]:
@@ -155,15 +155,17 @@ def _child_statements(node: ast.AST) -> Iterator[ast.stmt]:
 def _unmatched(old: _Tree, new: _Tree, edits: Sequence[Edit]) -> int | None:
     """Where a statement of `old` starts that no edit touches and that `new` does not have where the edits move it to."""
     todo = list(old.top)
+    # to indent is not to touch: what is only moved sideways must say what it said, strings of several lines included
+    serious = [edit for edit in edits if (old.text[edit.start : edit.end] + edit.replacement).strip(" \t")]
     while todo:
         placed = todo.pop()
-        if any(_touches(edit, placed) for edit in edits):
+        if any(_touches(edit, placed) for edit in serious):
             todo += old.below(placed)
             continue
         same = new.by_start.get(_shifted(placed.span.start, edits))
         if same is None or ast.dump(same.node) != ast.dump(placed.node):
             return placed.span.start
-        kept = {_shifted(header.start, edits) for header in placed.around if not any(_meets(edit, header) for edit in edits)}
+        kept = {_shifted(header.start, edits) for header in placed.around if not any(_meets(edit, header) for edit in serious)}
         if not kept <= {header.start for header in same.around}:
             return placed.span.start
     return None
