@@ -17,7 +17,7 @@ from poolaudit.report.frame import Mark, frame
 from poolaudit.report.lines import Lines
 from poolaudit.report.terminal import Paint, harmless, width_of
 from poolaudit.rule import Related
-from sample import CLEAN, EMPTY, INHERITED, LAMBDA, LOAD, RUN, TEXT, span_of
+from sample import CLEAN, EMPTY, INHERITED, LAMBDA, LOAD, RUN, span_of
 
 ANSI = re.compile(r"\033\[[0-9;]*m")
 
