@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -181,7 +181,7 @@ def _tasks(solution: Solution, node: ir.Call, sites: dict[int, str]) -> Iterator
         yield from _external_names(solution, solution.points(task))
 
 
-def _external_names(solution: Solution, points: set[Object]) -> Iterator[str]:
+def _external_names(solution: Solution, points: Set[Object]) -> Iterator[str]:
     for point in points:
         if isinstance(point, (ExternalObject, CalledObject)):
             yield point.name
@@ -243,7 +243,7 @@ def _reached(solution: Solution) -> Iterator[str]:
                 todo.extend(_functions(solution, points))
 
 
-def _functions(solution: Solution, points: set[Object]) -> Iterator[int]:
+def _functions(solution: Solution, points: Set[Object]) -> Iterator[int]:
     for point in points:
         if isinstance(point, FunctionObject):
             yield point.function

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Set
 
 from poolaudit.survey import consumers, ir
 from poolaudit.survey.families import APIS, CONTEXT_FAMILIES, canonical
@@ -57,6 +57,9 @@ _PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "djan
 _LONGEST_NAME = 7
 """Dots in a canonical name beyond which nothing is followed: the longest API of interest has four."""
 
+_CROWD = 12
+"""Library values that one cell keeps: a name that may be more than so many things tells nothing."""
+
 _LIMIT = 400_000
 """Propagations after which a file is given up as unknown: more than ten times what the largest real file needed."""
 
@@ -66,7 +69,11 @@ class Solution:
 
     def __init__(self, trace: ir.Trace) -> None:
         self.trace = trace
-        self._points: list[set[Object]] = [set() for _ in trace.nodes]
+        # a dict is a set that keeps its order: the outcome must not depend on hashes
+        self._points: list[dict[Object, None]] = [{} for _ in trace.nodes]
+        self._crowded: set[int] = set()
+        """Cells with more library values than are worth following: what else they may be is unknown."""
+        self._library_values: list[int] = [0] * len(trace.nodes)
         self._edges: list[list[int]] = [[] for _ in trace.nodes]
         self._edge_set: set[tuple[int, int]] = set()
         self._watchers: list[list[Callable[[Object], None]]] = [[] for _ in trace.nodes]
@@ -99,8 +106,9 @@ class Solution:
 
     # -- asked by others
 
-    def points(self, node: int) -> set[Object]:
-        return self._points[node]
+    def points(self, node: int) -> Set[Object]:
+        """What the node may be. See `sure` for whether it may be anything else."""
+        return self._points[node].keys()
 
     def external(self, node: int) -> str | None:
         """The canonical name, when the node is one external and nothing else."""
@@ -152,16 +160,16 @@ class Solution:
         """The nodes that any method of the class's family stores in the attribute."""
         return self.attribute_sources.get((self._family[cls], name), set())
 
-    def cell_points(self, *key: Hashable) -> set[Object]:
+    def cell_points(self, *key: Hashable) -> Set[Object]:
         """What a named cell holds: ("element", container key), ("key", ..), ("at", .., position)."""
         cell = self._cells.get(key)
-        return set() if cell is None else self._points[cell]
+        return set() if cell is None else self._points[cell].keys()
 
     def containers(self) -> set[ContainerObject]:
         """Every container that some cell may hold."""
         return {value for points in self._points for value in points if isinstance(value, ContainerObject)}
 
-    def held(self, container: ContainerObject) -> set[Object]:
+    def held(self, container: ContainerObject) -> Set[Object]:
         """What a container's elements and keys may be."""
         return self.cell_points("element", container.key) | self.cell_points("key", container.key)
 
@@ -170,6 +178,8 @@ class Solution:
         seen = set() if seen is None else seen
         if node in seen:
             return True
+        if node in self._crowded:
+            return False
         seen.add(node)
         value = self.trace.nodes[node]
         if isinstance(value, (ir.Constant, ir.External, ir.FunctionValue, ir.ClassValue, ir.Display, ir.Comprehension)):
@@ -191,13 +201,14 @@ class Solution:
         if isinstance(value, ir.Call):
             functions = self.callees.get(node, set())
             returns = [result for function in functions for result in self.trace.functions[function].returns]
-            return bool(self._points[node]) and all(self.sure(result, seen) for result in returns)
+            known = bool(self._points[node]) and value.callee not in self._crowded
+            return known and all(self.sure(result, seen) for result in returns)
         if isinstance(value, (ir.Entered, ir.Awaited)):
             return bool(self._points[node]) and self.sure(value.base, seen)
         return bool(self._points[node]) and not isinstance(value, (ir.Joined, ir.Opaque))
 
     def _sure_attribute(self, node: int, value: ir.Attribute, seen: set[int]) -> bool:
-        if not self._points[node]:
+        if not self._points[node] or value.base in self._crowded:
             return False
         for base in self._points[value.base]:
             if isinstance(base, (InstanceObject, ClassObject)):
@@ -322,16 +333,23 @@ class Solution:
         found = self._cells.get(key)
         if found is None:
             found = self._cells[key] = len(self._points)
-            self._points.append(set())
+            self._points.append({})
+            self._library_values.append(0)
             self._edges.append([])
             self._watchers.append([])
         return found
 
     def _add(self, cell: int, value: Object) -> None:
         points = self._points[cell]
-        if value not in points:
-            points.add(value)
-            self._pending.append((cell, value))
+        if value in points:
+            return
+        if isinstance(value, (CalledObject, ExternalObject)) and value.name not in APIS:
+            if self._library_values[cell] >= _CROWD:
+                self._crowded.add(cell)
+                return
+            self._library_values[cell] += 1
+        points[value] = None
+        self._pending.append((cell, value))
 
     def _edge(self, source: int, target: int) -> None:
         if source != target and (source, target) not in self._edge_set:
