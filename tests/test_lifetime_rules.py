@@ -127,6 +127,8 @@ class Runner{bases}:
         ("", "def stop(runner):\n    runner.pool.terminate()\n", 0),
         ("", "def stop(runner):\n    with runner.pool:\n        pass\n", 0),
         ("", "def stop(runner):\n    getattr(runner, 'po' + 'ol').close()\n", 0),
+        ("", "def stop(runner):\n    getattr(runner, 'pool').close()\n", 0),
+        ("", "def size(runner):\n    return getattr(runner, 'size', 0), vars(runner)\n", 1),
     ],
 )
 def test_attributes(bases: str, more: str, count: int) -> None:

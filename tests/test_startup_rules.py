@@ -304,12 +304,13 @@ def test_inherited_global(before: str, below: str, count: int) -> None:
         "def task(item):\n    global STATE\n    if STATE is None:\n        STATE = load()\n    return STATE\n",
         "def cached():\n    global STATE\n    STATE = STATE or load()\n    return STATE\ndef task(item):\n    return cached()\n",
         "def task(STATE):\n    return STATE\n",
+        "def task(item):\n    return sum(item)\n",
         "def task(item):\n    STATE = item\n    return STATE\n",
         "def task(item):\n    return [STATE for STATE in item]\n",
     ],
 )
 def test_a_worker_that_helps_itself(task: str) -> None:
-    body = f"def load():\n    return 1\nSTATE = None\n{task}{BELOW}    STATE = load()\n{RUN}"
+    body = f"def load():\n    return 1\nSTATE = None\n{task}{BELOW}    STATE = sum = load()\n{RUN}"
     assert found(INHERITED, body) == []
 
 

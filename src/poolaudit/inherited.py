@@ -6,6 +6,7 @@ parent have done since. Must never know a rule, a start method or libcst.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -89,6 +90,8 @@ def _by_parent(
     if any(use.how == "mutate" for use in imported) or any(use.value is not None and _shared(use.value) for use in uses):
         return None
     otherwise = imported[-1] if imported else None
+    if otherwise is None and any(hasattr(builtins, use.name) for use in uses):
+        return None  # the worker has the builtin, and it may well be meant
     if otherwise is not None and otherwise.binding in DEFINITIONS:
         return None  # state of a module, or attributes of a function or class, is not followed
     writes = (use for use in uses if use not in imported and use.function not in prepared)

@@ -9,8 +9,8 @@ import re
 
 from poolaudit.facts import MODULE_SCOPE, FileFacts, PoolSite
 
-_INDIRECT = frozenset({"getattr", "vars", "__dict__", "attrgetter", "methodcaller"})
-"""Names by which an attribute is reached that the text does not spell."""
+_COMPUTED = re.compile(r"""\b(?:getattr\((?![^,()]+,[ \t]*["']\w+["'][ \t]*[,)])|attrgetter\()""")
+"""An attribute is reached by a name that the text does not spell."""
 
 _CLASS = r"^[ \t]*class[ \t]+{}[ \t]*(?:\(([^)]*)\))?[ \t]*:"
 
@@ -36,7 +36,8 @@ def out_of_sight(site: PoolSite, file: FileFacts) -> bool:
         return False
     leaf = re.escape(site.name.rpartition(".")[2])
     ended = re.search(rf"\.{leaf}\s*\.\s*(?:close|terminate|shutdown|__exit__)\b|\bwith\b[^\n]*\.{leaf}\b", file.text)
-    return ended is not None or not _INDIRECT.isdisjoint(file.names) or _has_unseen_base(site, file)
+    spelled = re.search(rf"""["']{leaf}["']""", file.text)
+    return bool(ended or spelled or _COMPUTED.search(file.text)) or _has_unseen_base(site, file)
 
 
 def _has_unseen_base(site: PoolSite, file: FileFacts) -> bool:

@@ -77,7 +77,7 @@ def _in_some_rounds(point: Point, loop: Block, file: FileFacts) -> bool:
     for step in reversed(point.path):
         if step.block.id == loop.id:
             break
-        header = file.text[step.block.header.start : step.block.header.end]
+        header = file.cut(step.block.header)
         varies = "(" in header or loop.rebinds & set(re.findall(r"\w+", header))
         if (
             step.block.kind == "match"
