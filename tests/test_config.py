@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from poolaudit import config
-from poolaudit.config import Config, ConfigError
+from poolaudit.config import Config, ConfigError, load
 from poolaudit.settings import ALL_VERSIONS
 
 
@@ -263,3 +263,24 @@ def test_override(tmp_path: Path) -> None:
 def test_override_refuses(tmp_path: Path, options: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         config.override(Config(root=tmp_path), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("setup.cfg", "[options]\npython_requires = >=3.9,<3.12\n"),
+        ("setup.py", "from setuptools import setup\nsetup(name='x', python_requires='>=3.9,<3.12')\n"),
+    ],
+)
+def test_python_requires_of_older_projects(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    (tmp_path / "pyproject.toml").write_text("[build-system]\nrequires = ['setuptools']\n")
+    settings = load(tmp_path).settings
+    assert settings.declared
+    assert settings.targets == ((3, 9), (3, 10), (3, 11))
+
+
+def test_unreadable_setup_files_say_nothing(tmp_path: Path) -> None:
+    (tmp_path / "setup.cfg").write_text("no section\n")
+    (tmp_path / "setup.py").write_text("setup(:\n")
+    assert not load(tmp_path).settings.declared

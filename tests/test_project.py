@@ -264,3 +264,16 @@ def test_global_of_another_module_goes_by_its_full_name(survey: Survey) -> None:
     )
     assert [use.how for use in facts.globals["pkg.work.CACHE"]] == ["assign", "mutate"]
     assert all(use.span.path == "pkg/work.py" for use in facts.globals["pkg.work.CACHE"])
+
+
+def test_a_worker_of_another_file_is_judged_by_its_own_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny = "def tiny(x):\n    return x + 1 + 2\n"
+    (tmp_path / "main.py").write_text(
+        f"{tiny}from concurrent.futures import ProcessPoolExecutor\nfrom other import work\n"
+        "with ProcessPoolExecutor() as executor:\n    print(sum(executor.map(work, range(100000))))\n"
+    )
+    (tmp_path / "other.py").write_text("def work(x):\n    return x.go() * 7\n")
+    monkeypatch.chdir(tmp_path)
+    report = engine.audit(["main.py"], load(tmp_path, isolated=True))
+    assert not report.problems
+    assert "PA801" not in [found.code for file in report.files for found in file.findings]

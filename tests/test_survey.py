@@ -312,6 +312,26 @@ def test_a_name_that_grows_in_a_loop_does_not_run_away() -> None:
     assert only_operation(source).task is not None
 
 
+def test_pool_class_that_only_a_subclass_names() -> None:
+    site = only_site(
+        """
+        import multiprocessing
+        class Base:
+            POOL_TYPE: object
+            def run(self, n):
+                pool = self.create(n)
+                return pool.map(lambda x: x, [1])
+            @classmethod
+            def create(cls, n):
+                return cls.POOL_TYPE(processes=n)
+        class Spawning(Base):
+            POOL_TYPE = multiprocessing.get_context("spawn").Pool
+        """
+    )
+    assert site.start_method == "spawn"
+    assert [operation.method for operation in site.operations] == ["map"]
+
+
 # -- where the construction runs
 
 

@@ -30,7 +30,7 @@ def is_brief(function: Function, file: FileFacts) -> bool:
     if function.indent or function.nested or function.decorators or function.is_async or function.is_lambda:
         return False
     try:
-        definition = ast.parse(file.text[function.span.start : function.span.end]).body[0]
+        definition = ast.parse(file.cut(function.span)).body[0]
     except SyntaxError:
         return False
     nodes = [node for statement in getattr(definition, "body", ()) for node in ast.walk(statement)]

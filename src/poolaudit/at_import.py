@@ -82,7 +82,10 @@ def under_main_guard(file: FileFacts) -> Fix:
         f"put the rest of the script below `{GUARD}`",
         "unsafe",
         (insert(first, f"{GUARD}{newline(text)}{opening.replacement}"), *others),
-        caveats=(Caveat("names-vanish", "a module that imports this file no longer finds the names that are bound there"),),
+        caveats=(
+            Caveat("names-vanish", "a module that imports this file no longer finds the names that are bound there"),
+            Caveat("workers-run-the-rest", "what stands above the guard still runs in every worker"),
+        ),
     )
 
 

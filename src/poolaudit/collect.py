@@ -203,4 +203,4 @@ def mentions(name: str, scope: int, file: FileFacts) -> list[str]:
     """Where the text of a scope mentions a name: a local name that it does not mention is free."""
     function = file.functions.get(scope)
     span = function.span if function else Span(0, len(file.text))
-    return re.findall(rf"(?<![\w.]){name}\b", file.text[span.start : span.end])
+    return re.findall(rf"(?<![\w.]){name}\b", file.cut(span))

@@ -49,6 +49,8 @@ class Config:
     """Absolute folder that patterns are relative to: of the configuration file, the project, the repository or the search."""
     file: Path | None = None
     """The configuration file that was used."""
+    anchored: bool = False
+    """`root` is marked by a file or a repository; else it is only where the search began, and says nothing of the project."""
     select: tuple[str, ...] = ()
     """Empty: the rules that are on by default."""
     extend_select: tuple[str, ...] = ()
@@ -80,7 +82,9 @@ def load(start: Path | str, *, config_file: Path | str | None = None, isolated: 
         keys, root = _extended(file, ()), file.parent
     else:
         keys, root = {}, project or (folders[-1] if _is_repository(folders[-1]) else folders[0])
-    config = Config(root=root, file=file, settings=Settings() if requires is None else Settings(requires, declared=True))
+    settings = Settings() if requires is None else Settings(requires, declared=True)
+    anchored = file is not None or project is not None or _is_repository(root)
+    config = Config(root=root, file=file, anchored=anchored, settings=settings)
     return replace(config, **_fields(keys, config.settings))
 
 
@@ -158,19 +162,52 @@ def _file(folders: Sequence[Path]) -> Path | None:
 
 
 def _project(folders: Sequence[Path], *, lenient: bool) -> tuple[Path | None, tuple[Version, ...] | None]:
-    """The folder of the nearest pyproject.toml with a [project] table, and the Pythons that it requires, where it says so."""
+    """The nearest folder with a pyproject.toml that has a [project] table, or a setup.py, and the Pythons that it requires."""
     for folder in folders:
         file = folder / "pyproject.toml"
-        if file.is_file():
-            try:
-                project = _table(_read(file), "project")
-                if project:
-                    requires = project.get("requires-python")
-                    return folder, None if requires is None else _required(requires, file)
-            except ConfigError:
-                if not lenient:
-                    raise
+        try:
+            project = _table(_read(file), "project") if file.is_file() else {}
+            requires = project.get("requires-python")
+            if requires is not None:
+                return folder, _required(requires, file)
+            setup = folder / "setup.cfg", folder / "setup.py"
+            for old, stated in zip(setup, (_in_setup_cfg, _in_setup_py), strict=True):
+                if old.is_file() and (requires := stated(old)) is not None:
+                    return folder, _required(requires, old)
+            if project or setup[1].is_file():
+                return folder, None
+        except ConfigError:
+            if not lenient:
+                raise
     return None, None
+
+
+def _in_setup_cfg(file: Path) -> str | None:
+    """python_requires of setuptools' declarative configuration."""
+    from configparser import ConfigParser, Error
+
+    parser = ConfigParser(interpolation=None)
+    try:
+        parser.read(file, encoding="utf-8")
+    except (Error, UnicodeDecodeError):
+        # other tools keep their settings there too: what cannot be read says nothing of Pythons
+        return None
+    return parser.get("options", "python_requires", fallback=None)
+
+
+def _in_setup_py(file: Path) -> str | None:
+    """A literal python_requires= of a call in setup.py, which is read and never run."""
+    import ast
+
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError, RecursionError, OSError):
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "python_requires":
+            value = node.value
+            return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
+    return None
 
 
 # Reading

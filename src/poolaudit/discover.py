@@ -63,7 +63,7 @@ def discover(paths: Iterable[str], config: Config) -> Discovery:
     paths = list(paths)
     problems: list[Problem] = []
     names = _names(paths, config, problems)
-    layout = Layout(str(config.root))
+    layout = Layout(str(config.root) if config.anchored else "")
     candidates = []
     unreadable = []
     with warnings.catch_warnings():

@@ -178,7 +178,7 @@ class _Run:
         from poolaudit.layout import Layout
         from poolaudit.survey.project import Project
 
-        return Project(Layout(str(self.config.root)))
+        return Project(Layout(str(self.config.root) if self.config.anchored else ""))
 
     def judged(self, source: SourceFile, *, full: bool) -> FileReport:
         from poolaudit.judge import judge

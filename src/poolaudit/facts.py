@@ -549,10 +549,13 @@ class FileFacts:
     other_texts: Mapping[str, str] = field(default_factory=dict)
     """Path to text of the other files of the project that spans of these facts lie in."""
 
+    def text_of(self, span: Span) -> str:
+        """The text of the file that a span lies in."""
+        return self.other_texts[span.path] if span.path else self.text
+
     def cut(self, span: Span) -> str:
         """The text of a span, from whichever file it lies in."""
-        text = self.other_texts[span.path] if span.path else self.text
-        return text[span.start : span.end]
+        return self.text_of(span)[span.start : span.end]
 
     def reachable(self, *functions: int | None) -> tuple[Function, ...]:
         """The functions themselves and all of this file that they call, directly or through others, in id order."""

@@ -329,7 +329,7 @@ def _above_comments(text: str, start: int, indent: str) -> int:
 
 
 def _slice(file: FileFacts, span: Span) -> str:
-    return file.text[span.start : span.end]
+    return file.cut(span)
 
 
 def _line_start(text: str, offset: int) -> int:

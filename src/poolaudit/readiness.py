@@ -98,7 +98,8 @@ def _breaks(site: PoolSite, file: FileFacts) -> Iterator[Judged]:
         if value.kind in ("lambda", "generator"):
             yield "break", f"`{value.text}` of initargs must be pickled and cannot", value.span
     for function in worker_code(site, file):
-        if function.under_guard:
+        # a lambda cannot be pickled anywhere: that is no news of 3.14
+        if function.under_guard and not function.is_lambda:
             yield "break", f"`{function.name}` is defined below the main guard, where no worker finds it", function.span
     for operation in site.operations:
         for found in inherited(operation, site, file):

@@ -40,19 +40,19 @@ def _in_comprehension(operation: Operation, wait: Use, loop: Block, handle: str,
 def _in_loop(operation: Operation, wait: Use, loop: Block, handle: str, asked: str, file: FileFacts) -> tuple[Edit, ...]:
     """`for x in xs: use(ex.submit(f, x).result())` to `for future in [ex.submit(f, x) for x in xs]: use(future.result())`."""
     header, call = loop.header, operation.point.span
-    text = file.text[header.start : header.end].rstrip(":")
+    text = file.cut(header).rstrip(":")
     inner = operation.point.path[-1].block
     alone = operation.point.statement.span.start == loop.body.start and inner is loop
     elsewhere = any(
         len(mentions(name, operation.point.scope, file))
-        != sum(len(re.findall(rf"(?<![\w.]){name}\b", file.text[span.start : span.end])) for span in (header, call))
+        != sum(len(re.findall(rf"(?<![\w.]){name}\b", file.cut(span))) for span in (header, call))
         for name in loop.targets
     )
     bare_tuple = loop.iterable is None or (loop.iterable.kind == "tuple" and not loop.iterable.parenthesized)
     if not alone or elsewhere or bare_tuple or not text.startswith("for "):
         return ()
     return (
-        insert(header.start + len("for "), f"{handle} in [{file.text[call.start : call.end]} for "),
+        insert(header.start + len("for "), f"{handle} in [{file.cut(call)} for "),
         insert(header.start + len(text), "]"),
         replace(wait.point.span, asked),
     )

@@ -25,7 +25,5 @@ def absent_argument(subject: Subject, because: str) -> Evidence:
     """'no' unless a star argument may hold it."""
     for argument in subject.site.arguments:
         if argument.star:
-            return Evidence(
-                "unknown", f"`{subject.file.text[argument.span.start : argument.span.end]}` may hold it", argument.span
-            )
+            return Evidence("unknown", f"`{subject.file.cut(argument.span)}` may hold it", argument.span)
     return Evidence("no", because, subject.site.callee)

@@ -40,7 +40,7 @@ def _terminated(subject: Subject) -> Evidence | None:
             return Evidence("yes", "terminate() runs in a signal handler", end.point.span)
         for operation in site.operations:
             killed = _killed_by(operation, end)
-            line = subject.file.text.count("\n", 0, operation.point.span.start) + 1
+            line = subject.file.text_of(operation.point.span).count("\n", 0, operation.point.span.start) + 1
             if killed == "yes":
                 return Evidence("yes", f"terminate() kills what `{operation.method}` of line {line} still runs", end.point.span)
             if killed == "unknown":

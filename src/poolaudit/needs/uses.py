@@ -61,7 +61,7 @@ def cancel(subject: Subject) -> Evidence:
             if argument.keyword == "cancel_futures" and argument.value.const is not False:
                 return Evidence("yes", "`cancel_futures` drops what has not started", end.point.span)
     skips = site.kind == "pool" and any(
-        _skips_when_set(function, subject.file.text) for function in worker_code(site, subject.file)
+        _skips_when_set(function, subject.file.text_of(function.span)) for function in worker_code(site, subject.file)
     )
     for operation in site.operations:
         for value in values(operation.arguments):

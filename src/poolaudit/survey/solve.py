@@ -562,14 +562,17 @@ class Solution:
                 for member in record.members[name]:
                     self._edge(member, number)
                 return
-        # a method that only subclasses define is found through any of them
+        # what only subclasses define is found through any of them
         for other, family in enumerate(self._family):
-            if (
-                family == self._family[value.cls]
-                and name in self.trace.classes[other].methods
-                and isinstance(value, InstanceObject)
-            ):
-                self._add(number, FunctionObject(self.trace.classes[other].methods[name], value.cls))
+            if family != self._family[value.cls]:
+                continue
+            record = self.trace.classes[other]
+            if name in record.methods:
+                if isinstance(value, InstanceObject):
+                    self._add(number, FunctionObject(record.methods[name], value.cls))
+            elif name in record.members:
+                for member in record.members[name]:
+                    self._edge(member, number)
 
     def _subscript(
         self, number: int, position: int | None, value: Object, *, whole: bool = False, unpacking: bool = False

@@ -99,7 +99,7 @@ def _optional_import(name: str, file: FileFacts) -> bool:
 def _asked_first(point: Point, file: FileFacts) -> bool:
     """A test of the version stands above it, or a try that catches what an older Python raises."""
     for step in point.path:
-        header = file.text[step.block.header.start : step.block.header.end]
+        header = file.cut(step.block.header)
         if step.block.kind in ("if", "while") and ASKS_FIRST.search(header):
             return True
         if step.block.kind == "try" and step.arm == "body":

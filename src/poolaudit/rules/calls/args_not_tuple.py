@@ -88,7 +88,7 @@ def _keys_read(value: Value, scope: int, file: FileFacts) -> list[str]:
     if value.kind not in ("unknown", "parameter") or not name.isidentifier() or scope not in file.functions:
         return []
     span = file.functions[scope].span
-    return sorted(set(re.findall(rf"\b{name}\[(['\"]\w+['\"])\]", file.text[span.start : span.end])))
+    return sorted(set(re.findall(rf"\b{name}\[(['\"]\w+['\"])\]", file.cut(span))))
 
 
 def _accepts(parameters: Parameters | None, count: int) -> bool | None:

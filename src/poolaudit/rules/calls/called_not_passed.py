@@ -84,7 +84,7 @@ def _fix(operation: Operation, function: Function, file: FileFacts) -> Fix | Non
     first = 1 if operation.method == "run_in_executor" else 0
     if any(argument.star or (argument.keyword is None and n > first) for n, argument in enumerate(operation.arguments)):
         return None
-    passed = _passed(operation.method, file.text[operation.task.span.start : operation.task.span.end])
+    passed = _passed(operation.method, file.cut(operation.task.span))
     if passed is None or operation.argument("args") or operation.argument("kwds"):
         return None
     return Fix("pass the function and its arguments", "safe", (replace(operation.task.span, passed),))

@@ -44,7 +44,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
         handler = _handler(wait, block) if wait else None
         if wait is None or handler is None or handler.reraises or _is_retried(operation, wait):
             continue
-        if may_wait(file.text[handler.body.start : handler.body.end], constructors=False):
+        if may_wait(file.cut(handler.body), constructors=False):
             continue  # something else may answer the timeout
         if _loop_over_futures(operation, wait) and any(use.how == "cancel" for use in operation.handle.uses):
             continue  # those that have not started yet are cancelled for good

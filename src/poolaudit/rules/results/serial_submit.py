@@ -78,7 +78,7 @@ def _is_serial(operation: Operation, wait: Use, loop: Block, operations: list[Op
         return False  # two at a time, or a pipeline
     if wait.point.statement.form == "header":
         return False  # the result decides what happens next
-    text = file.text[loop.span.start : loop.span.end]
+    text = file.cut(loop.span)
     return not _CLOCK.search(text) and _independent(operation, loop, file)
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from poolaudit.collect import Place, Refusal, collect, end_of, end_of_work, read_kept
 from poolaudit.edits import Caveat, Fix, insert
@@ -51,7 +52,17 @@ def _is_unread(operation: Operation, site: PoolSite, file: FileFacts) -> bool:
     return seen and not catches_its_errors(operation.task, site, file)
 
 
+_TIMEOUT = Caveat("timeout-takes-effect", "as long as nobody reads the results, `timeout` does nothing; then it raises")
+
+
 def _fix(operation: Operation, unread: list[Operation], site: PoolSite, file: FileFacts) -> Fix | Refusal:
+    fix = _reading(operation, unread, site, file)
+    if isinstance(fix, Refusal) or operation.argument("timeout") is None:
+        return fix
+    return replace(fix, applicability="unsafe", caveats=(*fix.caveats, _TIMEOUT))
+
+
+def _reading(operation: Operation, unread: list[Operation], site: PoolSite, file: FileFacts) -> Fix | Refusal:
     if operation.iterable is not None and operation.iterable.infinite:
         return Refusal("the input never ends")
     if operation.in_async:
