@@ -300,3 +300,19 @@ def test_the_walls_are_tested_on_what_they_keep_out(tmp_path: Path, monkeypatch:
     (tmp_path / "utils.py").write_text("")
     with pytest.raises(AssertionError):
         test_no_drawers_for_odds_and_ends(tmp_path / "utils.py")
+
+
+@pytest.mark.parametrize(
+    ("room", "never"),
+    [
+        ("evidence", ("rules", "rewriting", "catalog", "edits", "decision", "report")),
+        ("rewriting", ("rules", "catalog", "decision", "report", "engine")),
+        ("needs", ("rules", "rewriting", "catalog", "edits", "decision", "report")),
+    ],
+)
+def test_rooms_between_facts_and_rules(room: str, never: tuple[str, ...]) -> None:
+    files = [file for file in FILES if file.parent.name == room]
+    assert files
+    for file in files:
+        for module in imported(file):
+            assert module.removeprefix("poolaudit.").split(".")[0] not in never, f"{relative(file)} imports {module}"

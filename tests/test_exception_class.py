@@ -12,7 +12,7 @@ from textwrap import dedent, indent
 
 import pytest
 
-from poolaudit.exception_class import rebuilding_fails
+from poolaudit.evidence.exception_class import rebuilding_fails
 from poolaudit.facts import ClassFact, FileFacts
 from poolaudit.survey import survey_file
 

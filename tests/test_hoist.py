@@ -18,8 +18,8 @@ import pytest
 from poolaudit import edits, imports
 from poolaudit.edits import Edit, Fix
 from poolaudit.facts import FileFacts, Function, Operation
-from poolaudit.freestanding import free_names, outer_names, parsed
-from poolaudit.hoist import Refused, hoist
+from poolaudit.rewriting.freestanding import free_names, outer_names, parsed
+from poolaudit.rewriting.hoist import Refused, hoist
 from poolaudit.survey import survey_file
 
 HEAD = "import multiprocessing as mp\n"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from poolaudit.payload import payload
+from poolaudit.evidence.payload import payload
 from poolaudit.survey import survey_file
 
 HEAD = """

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from poolaudit.at_import import start
+from poolaudit.evidence.at_import import start
+from poolaudit.evidence.inherited import inherited
 from poolaudit.facts import MODULE_SCOPE, Answer, Evidence, FileFacts, GlobalUse, PoolSite, Span, Value
-from poolaudit.inherited import inherited
 from poolaudit.needs.workers import flat, worker_code, worker_tasks
 from poolaudit.settings import Settings
 from poolaudit.tree import Subject

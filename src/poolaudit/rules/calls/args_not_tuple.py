@@ -21,7 +21,7 @@ import re
 from collections.abc import Iterator
 
 from poolaudit.edits import Caveat, Edit, Fix, insert
-from poolaudit.expressions import parse
+from poolaudit.evidence.expressions import parse
 from poolaudit.facts import Argument, FileFacts, Parameters, PoolSite, Task, Value
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings

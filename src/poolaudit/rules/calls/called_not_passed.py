@@ -18,7 +18,7 @@ import ast
 from collections.abc import Iterator
 
 from poolaudit.edits import Fix, replace
-from poolaudit.expressions import gives_data, parse, piece
+from poolaudit.evidence.expressions import gives_data, parse, piece
 from poolaudit.facts import FileFacts, Function, Operation, PoolSite, Value
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings

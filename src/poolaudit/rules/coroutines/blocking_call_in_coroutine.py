@@ -20,9 +20,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from poolaudit.awaiting import await_future, await_in_thread, callee_end
 from poolaudit.edits import Fix
 from poolaudit.facts import End, FileFacts, Operation, PoolSite, Span, Use, before, exclusive, find_argument
+from poolaudit.rewriting.awaiting import await_future, await_in_thread, callee_end
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 from poolaudit.survey.families import BLOCKING_METHODS

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolaudit.deliberate import expects_failure
+from poolaudit.evidence.deliberate import expects_failure
 from poolaudit.facts import FileFacts, Operation, PoolSite
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from poolaudit.edits import Caveat, Fix, insert
 from poolaudit.facts import LOOPS, End, FileFacts, PoolSite, before
-from poolaudit.indent import newline
+from poolaudit.rewriting.indent import newline
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 from poolaudit.survey.families import SUBMITTING_METHODS

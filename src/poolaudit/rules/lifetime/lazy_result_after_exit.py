@@ -19,11 +19,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolaudit.edits import Fix, insert
+from poolaudit.evidence.waiting import outstanding_at_end
 from poolaudit.facts import Block, FileFacts, Operation, PoolSite, Use, after_block, inside
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 from poolaudit.survey.families import LAZY_METHODS
-from poolaudit.waiting import outstanding_at_end
 
 _READS = frozenset({"iterate", "consume", "next", "zip"})
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from poolaudit.evidence.inherited import worker_code
 from poolaudit.facts import Block, FileFacts, Point, PoolSite, inside
-from poolaudit.inherited import worker_code
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from poolaudit.caught import caught
+from poolaudit.evidence.caught import caught
 from poolaudit.facts import End, FileFacts, Operation, PoolSite, Span, before, dominates, exclusive
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings

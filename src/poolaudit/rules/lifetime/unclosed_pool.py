@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolaudit.edits import Fix
-from poolaudit.enclose import enclose
+from poolaudit.evidence.kept import for_life, out_of_sight
 from poolaudit.facts import FileFacts, PoolSite
-from poolaudit.indent import Unindentable
-from poolaudit.kept import for_life, out_of_sight
+from poolaudit.rewriting.enclose import enclose
+from poolaudit.rewriting.indent import Unindentable
 from poolaudit.rule import Finding, Rule
 from poolaudit.settings import Settings
 

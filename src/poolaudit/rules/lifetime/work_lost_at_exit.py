@@ -17,13 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolaudit.collect import Refusal, add_lines, collect, end_of, read_kept
 from poolaudit.edits import Fix
+from poolaudit.evidence.waiting import outstanding_at_end
 from poolaudit.facts import Block, FileFacts, Operation, PoolSite, after_block, inside
+from poolaudit.rewriting.collect import Refusal, add_lines, collect, end_of, read_kept
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 from poolaudit.survey.families import ASYNC_METHODS, BLOCKING_METHODS
-from poolaudit.waiting import outstanding_at_end
 
 _HANGS = frozenset({"get", "wait"})
 _WAITS_FOR_NOTHING = frozenset({"drop", "return", "test", "len"})

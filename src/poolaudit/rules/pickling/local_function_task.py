@@ -19,11 +19,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolaudit.deliberate import expects_failure
+from poolaudit.evidence.deliberate import expects_failure
+from poolaudit.evidence.importable import may_be_importable
+from poolaudit.evidence.payload import payload
 from poolaudit.facts import MODULE_SCOPE, ClassFact, FileFacts, Function, Operation, PoolSite, Span
-from poolaudit.hoist import Refused, hoist
-from poolaudit.importable import may_be_importable
-from poolaudit.payload import payload
+from poolaudit.rewriting.hoist import Refused, hoist
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolaudit.deliberate import expects_failure
 from poolaudit.edits import Caveat, Fix, insert
-from poolaudit.escaping import escaping
-from poolaudit.exception_class import own_init, rebuilding_fails
+from poolaudit.evidence.deliberate import expects_failure
+from poolaudit.evidence.escaping import escaping
+from poolaudit.evidence.exception_class import own_init, rebuilding_fails
 from poolaudit.facts import ClassFact, FileFacts, Operation, PoolSite, Raised, Span
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings

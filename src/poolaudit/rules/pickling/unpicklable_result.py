@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolaudit.deliberate import expects_failure
+from poolaudit.evidence.deliberate import expects_failure
+from poolaudit.evidence.payload import opened
 from poolaudit.facts import MODULE_SCOPE, FileFacts, Function, PoolSite, Value
-from poolaudit.payload import opened
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolaudit.collect import Ask, Refusal, collect, end_of_work, read_kept
 from poolaudit.edits import Fix, replace
+from poolaudit.evidence.guarded_task import catches_its_errors
 from poolaudit.facts import FileFacts, Operation, PoolSite, Use
-from poolaudit.guarded_task import catches_its_errors
+from poolaudit.rewriting.collect import Ask, Refusal, collect, end_of_work, read_kept
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 from poolaudit.survey.families import ASYNC_METHODS

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from poolaudit.evidence.timeout_classes import FUTURE, OTHERS
+from poolaudit.evidence.waiting import may_wait
 from poolaudit.facts import Block, FileFacts, Handler, Operation, PoolSite, Use, innermost_loop, inside
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
-from poolaudit.timeout_classes import FUTURE, OTHERS
-from poolaudit.waiting import may_wait
 
 _TIMEOUTS = FUTURE.names | OTHERS
 _WAITS = frozenset({"result", "exception"})

@@ -21,9 +21,9 @@ from itertools import pairwise
 
 from poolaudit.edits import Caveat, Fix
 from poolaudit.facts import Block, FileFacts, Operation, PoolSite, Use, innermost_loop
+from poolaudit.rewriting.submit_first import submit_first
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
-from poolaudit.submit_first import submit_first
 
 _METHODS = frozenset({"submit", "apply_async"})
 _WAITS = frozenset({"result", "get"})

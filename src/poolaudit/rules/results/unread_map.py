@@ -18,10 +18,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from poolaudit.collect import Place, Refusal, collect, end_of, end_of_work, read_kept
 from poolaudit.edits import Caveat, Fix, insert
+from poolaudit.evidence.guarded_task import catches_its_errors
 from poolaudit.facts import FileFacts, Operation, PoolSite
-from poolaudit.guarded_task import catches_its_errors
+from poolaudit.rewriting.collect import Place, Refusal, collect, end_of, end_of_work, read_kept
 from poolaudit.rule import Finding, Rule
 from poolaudit.settings import Settings
 

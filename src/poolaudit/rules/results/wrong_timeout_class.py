@@ -18,12 +18,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolaudit.edits import Edit, Fix, insert, replace
+from poolaudit.evidence.timeout_classes import FUTURE, ONE_SINCE, OTHERS, POOL, Raised, wrong_handler
+from poolaudit.evidence.waiting import may_wait
 from poolaudit.facts import Block, FileFacts, Name, Operation, PoolSite, Span, Use
 from poolaudit.imports import Refusal, spell
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
-from poolaudit.timeout_classes import FUTURE, ONE_SINCE, OTHERS, POOL, Raised, wrong_handler
-from poolaudit.waiting import may_wait
 
 _TIMED: dict[str, frozenset[str]] = {
     "async_result": frozenset({"get"}),

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolaudit.at_import import start
+from poolaudit.evidence.at_import import start
 from poolaudit.facts import FileFacts, PoolSite
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings, StartMethod

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from poolaudit.evidence.inherited import DEFINITIONS, Inherited, lacking, sent
 from poolaudit.facts import FileFacts, PoolSite
-from poolaudit.inherited import DEFINITIONS, Inherited, lacking, sent
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings, StartMethod
 

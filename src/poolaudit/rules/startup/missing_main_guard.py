@@ -19,10 +19,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolaudit.at_import import start, under_main_guard
 from poolaudit.edits import Fix
+from poolaudit.evidence.at_import import start
 from poolaudit.facts import FileFacts, PoolSite
-from poolaudit.indent import Unindentable
+from poolaudit.rewriting.indent import Unindentable
+from poolaudit.rewriting.main_guard import under_main_guard
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings, StartMethod
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from poolaudit.evidence.inherited import DEFINITIONS, lacking, sent
 from poolaudit.facts import MODULE_SCOPE, FileFacts, Point, PoolSite, Span, Task
-from poolaudit.inherited import DEFINITIONS, lacking, sent
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings, StartMethod
 

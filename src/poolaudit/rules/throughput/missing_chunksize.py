@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolaudit.arithmetic import is_brief
 from poolaudit.edits import Caveat, Fix, insert
+from poolaudit.evidence.arithmetic import is_brief
 from poolaudit.facts import FileFacts, Operation, PoolSite, Value
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings

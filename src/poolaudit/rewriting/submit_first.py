@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from poolaudit.collect import mentions, names_for
 from poolaudit.edits import Edit, insert, replace
 from poolaudit.facts import Block, FileFacts, Operation, Span, Use
+from poolaudit.rewriting.collect import mentions, names_for
 
 
 def submit_first(operation: Operation, wait: Use, loop: Block, file: FileFacts) -> tuple[Edit, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from poolaudit.edits import Caveat, Edit, Fix, insert, replace
 from poolaudit.facts import FileFacts, Handle, Operation, Point, PoolSite, Span, Use
-from poolaudit.indent import Unindentable, deeper, line_end, newline, unit
+from poolaudit.rewriting.indent import Unindentable, deeper, line_end, newline, unit
 from poolaudit.survey.families import BLOCKING_METHODS, EXECUTOR_METHODS
 
 _COMPOUND = ("with", "try", "if", "for", "while", "match")

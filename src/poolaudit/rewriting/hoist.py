@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from poolaudit import imports
 from poolaudit.edits import Caveat, Edit, Fix, ImportRequest, insert, replace
 from poolaudit.facts import MODULE_SCOPE, FileFacts, Function, GlobalUse, Operation, Span, Value
-from poolaudit.freestanding import (
+from poolaudit.rewriting.freestanding import (
     Refused,
     bindings,
     dedented,
