@@ -54,7 +54,7 @@ def test_summary_counts_verdicts_readiness_and_findings() -> None:
     summary = text.render(RUN).split("\n\n")[-2]
     assert summary.splitlines() == [
         "214 files, 1 with pools, 2 pools: 1 keep, 1 either; 1 has errors to fix first",
-        "Python 3.14: 1 break, 0 change, 1 unaffected",
+        "Python 3.14: 1 break, 0 may change, 1 unaffected",
         "2 findings (1 error, 1 warning), 2 fixable, 1 of them safe",
         "1 file could not be read: legacy/old.py:2",
     ]
@@ -72,7 +72,7 @@ def test_clean_is_one_line() -> None:
     assert text.render(EMPTY) == "All clean: no process pools in 214 files\n"
     changing = replace(CLEAN, files=(replace(LOAD, findings=(), readiness=("change", "unaffected")),))
     assert text.render(changing) == (
-        "All clean: 2 pools in 214 files (1 keep, 1 either). Python 3.14: 0 break, 1 change, 1 unaffected\n"
+        "All clean: 2 pools in 214 files (1 keep, 1 either). Python 3.14: 0 break, 1 may change, 1 unaffected\n"
     )
 
 

@@ -19,7 +19,7 @@ NEWLINE = re.compile(r"\r\n|\r|\n")
 _ENCODED_NEWLINE = re.compile(rb"\r\n|\r|\n")
 
 
-class Unreadable(Exception):  # noqa: N818 - read as a sentence: "raises Unreadable"
+class Unreadable(Exception):
     """A file that cannot be opened or decoded. `line` and `column` count from 1; 0 when the place is not known."""
 
     def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
@@ -29,7 +29,7 @@ class Unreadable(Exception):  # noqa: N818 - read as a sentence: "raises Unreada
         self.column = column
 
 
-class ChangedOnDisk(Exception):  # noqa: N818 - as above
+class ChangedOnDisk(Exception):
     """The file on disk is no longer the one that was read: it is left alone."""
 
 

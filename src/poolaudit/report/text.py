@@ -176,7 +176,7 @@ def _verdicts(totals: Summary) -> str:
 
 def _readiness(totals: Summary) -> str:
     counts = totals.readiness
-    return f"Python 3.14: {counts['break']} break, {counts['change']} change, {counts['unaffected']} unaffected"
+    return f"Python 3.14: {counts['break']} break, {counts['change']} may change, {counts['unaffected']} unaffected"
 
 
 def _found(totals: Summary) -> str:

@@ -119,7 +119,7 @@ class Describer:
         if record.kind not in ("for", "while"):
             return frozenset(record.targets)
         bindings = self.trace.functions[record.scope].bindings
-        inside = {name for name, bounds in bindings.items() if any(record.start <= b.order <= record.end for b in bounds)}
+        inside = {name for name, bounds in bindings.items() if any(record.start < b.order <= record.end for b in bounds)}
         return frozenset(inside | set(record.targets))
 
     def _line_indent(self, body: Span) -> str:
