@@ -1,0 +1,170 @@
+"""What comes out of an object without calling it: attributes, elements, what `with` and `await` give.
+
+Must never know what a call gives.
+"""
+
+from __future__ import annotations
+
+from poolaudit.survey import ir
+from poolaudit.survey.objects import (
+    BoundObject,
+    CalledObject,
+    ClassObject,
+    ContainerObject,
+    ContextObject,
+    CoroutineObject,
+    ExternalObject,
+    FunctionObject,
+    HandleObject,
+    InstanceObject,
+    ManagedObject,
+    Object,
+    PartialObject,
+    ResultObject,
+    SiteObject,
+    SuperObject,
+)
+from poolaudit.survey.scopes import Scopes
+
+_MANAGED = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
+_PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "django.utils.functional.cached_property"})
+
+_LONGEST_NAME = 7
+"""Dots in a canonical name beyond which nothing is followed: the longest API of interest has four."""
+
+
+class Members(Scopes):
+    """What attributes, elements, entered and awaited objects are."""
+
+    def __init__(self, trace: ir.Trace) -> None:
+        super().__init__(trace)
+        self.attribute_sources: dict[tuple[int, str], set[int]] = {}
+
+    def stored_in(self, cls: int, name: str) -> set[int]:
+        """The nodes that any method of the class's family stores in the attribute."""
+        return self.attribute_sources.get((self._family[cls], name), set())
+
+    def _add_external(self, cell: int, name: str, depth: int = 0) -> None:
+        """A name of another module: what that module binds, where it is one of the project and was read."""
+        module, rest = self._split(name)
+        if module is None or not rest or depth > _LONGEST_NAME:
+            self._add(cell, ExternalObject(name))
+            return
+        record = self.trace.functions[module]
+        bounds = record.bindings.get(rest[0])
+        if bounds is None:
+            for star in record.stars:
+                inner, _ = self._split(f"{star}.{rest[0]}")
+                if inner is not None and inner != module:
+                    self._add_external(cell, ".".join((star, *rest)), depth + 1)
+                    return
+            self._add(cell, ExternalObject(name))
+            return
+        if len(rest) == 1:
+            for bound in bounds:
+                self._edge(bound.node, cell)
+            return
+        first = self._cell("named", module, rest[0])
+        for bound in bounds:
+            self._edge(bound.node, first)
+        for index, part in enumerate(rest[1:], start=1):
+            last = cell if index == len(rest) - 1 else self._cell("named", module, *rest[: index + 1])
+            self._watch(first, lambda value, last=last, part=part: self._attribute(last, part, value))  # type: ignore[misc]
+            first = last
+
+    def _iterate(self, source: int, target: int) -> None:
+        """What iterating `source` yields flows into `target`."""
+
+        def iterated(value: Object) -> None:
+            if isinstance(value, ContainerObject):
+                self._edge(self._cell("key" if value.form == "dict" else "element", value.key), target)
+            elif isinstance(value, HandleObject) and value.kind == "iterator":
+                self._add(target, ResultObject(value.call))
+            elif isinstance(value, ResultObject):
+                self._add(target, value)
+
+        self._watch(source, iterated)
+
+    def _attribute(self, number: int, name: str, value: Object) -> None:
+        if isinstance(value, (ExternalObject, CalledObject)):
+            # `while x: x = x.next` would grow a name for ever
+            if value.name.count(".") < _LONGEST_NAME:
+                if isinstance(value, CalledObject):
+                    self._add(number, ExternalObject(f"{value.name}().{name}"))
+                else:
+                    self._add_external(number, f"{value.name}.{name}")
+        elif isinstance(value, (InstanceObject, ClassObject)):
+            self._member(number, name, value)
+        elif isinstance(value, SuperObject):
+            for base in self.class_bases[value.cls]:
+                method = self.find_method(base, name)
+                if method is not None:
+                    self._add(number, FunctionObject(method, value.cls))
+        elif isinstance(value, (SiteObject, HandleObject, ContainerObject, ContextObject, PartialObject, ResultObject)):
+            self._add(number, BoundObject(value, name))
+
+    def _member(self, number: int, name: str, value: InstanceObject | ClassObject) -> None:
+        self._edge(self._cell("attribute", self._family[value.cls], name), number)
+        for cls in self.mro(value.cls):
+            record = self.trace.classes[cls]
+            method = record.methods.get(name)
+            if method is not None:
+                if _PROPERTIES & set(self._decorator_names[method]):
+                    self._edge(self._cell("return", method), number)
+                elif isinstance(value, InstanceObject) or "builtins.classmethod" in self._decorator_names[method]:
+                    static = "builtins.staticmethod" in self._decorator_names[method]
+                    self._add(number, FunctionObject(method, None if static else value.cls))
+                else:
+                    self._add(number, FunctionObject(method))
+                return
+            if name in record.members:
+                for member in record.members[name]:
+                    self._edge(member, number)
+                return
+        # what only subclasses define is found through any of them
+        for other, family in enumerate(self._family):
+            if family != self._family[value.cls]:
+                continue
+            record = self.trace.classes[other]
+            if name in record.methods:
+                if isinstance(value, InstanceObject):
+                    self._add(number, FunctionObject(record.methods[name], value.cls))
+            elif name in record.members:
+                for member in record.members[name]:
+                    self._edge(member, number)
+
+    def _subscript(
+        self, number: int, position: int | None, value: Object, *, whole: bool = False, unpacking: bool = False
+    ) -> None:
+        if isinstance(value, ContainerObject):
+            if whole:
+                self._add(number, value)
+            elif value.form == "tuple at" and position is not None:
+                self._edge(self._cell("at", value.key, position), number)
+            elif unpacking and value.form == "dict":
+                self._edge(self._cell("key", value.key), number)
+            else:
+                self._edge(self._cell("element", value.key), number)
+        elif isinstance(value, ResultObject):
+            self._add(number, value)
+        elif isinstance(value, HandleObject) and value.kind == "iterator" and unpacking:
+            self._add(number, ResultObject(value.call))
+        elif isinstance(value, (ClassObject, ExternalObject)):
+            # Generic[T] is the class itself
+            self._add(number, value)
+
+    def _enter(self, number: int, value: Object) -> None:
+        if isinstance(value, ManagedObject):
+            self._edge(self._cell("element", ("generator", value.function)), number)
+        elif isinstance(value, InstanceObject) and (method := self.find_method(value.cls, "__enter__")) is not None:
+            self._edge(self._cell("return", method), number)
+        else:
+            self._add(number, value)
+
+    def _await(self, number: int, value: Object) -> None:
+        if isinstance(value, CoroutineObject):
+            self._edge(self._cell("return", value.function), number)
+        elif isinstance(value, HandleObject):
+            self._add(number, ResultObject(value.call))
+        elif isinstance(value, (ResultObject, CalledObject)):
+            self._add(number, value)
