@@ -166,6 +166,104 @@ def test_partial_of_a_pool_class_keeps_what_it_binds() -> None:
     assert site.initializer.kind == "function"
 
 
+def test_import_inside_a_function() -> None:
+    site = only_site("def main(xs):\n    import multiprocessing as mp\n    with mp.Pool() as p:\n        return p.map(len, xs)\n")
+    assert site.operations[0].certain
+
+
+def test_class_returned_in_a_tuple() -> None:
+    site = only_site(
+        """
+        from multiprocessing import Pool
+        class Fitter:
+            def _classes(self):
+                return Pool, {"processes": 2}
+            def fit(self, xs):
+                Pool, options = self._classes()
+                with Pool(**options) as executor:
+                    return [executor.apply_async(len, (x,)).get() for x in xs]
+        """
+    )
+    assert site.api == "multiprocessing.Pool"
+    assert [argument.star for argument in site.arguments] == ["**"]
+    assert [operation.method for operation in site.operations] == ["apply_async"]
+
+
+def test_tuple_of_executor_classes() -> None:
+    site = only_site(
+        """
+        from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+        for cls in (ProcessPoolExecutor, ThreadPoolExecutor):
+            with cls(max_workers=2) as executor:
+                executor.submit(len, [])
+        """
+    )
+    assert site.workers == "unknown"
+    assert not site.operations[0].process_only
+
+
+def test_pool_or_int_parameter() -> None:
+    site = only_site(
+        """
+        from multiprocessing import Pool
+        def metrics(xs, pool=None, n_jobs=1):
+            close = False
+            if isinstance(pool, int) or pool is None:
+                pool = Pool(n_jobs)
+                close = True
+            out = pool.map(len, xs)
+            if close:
+                pool.close()
+            return out
+        """
+    )
+    assert [operation.certain for operation in site.operations] == [False]
+    assert site.lifetime == "closed"
+
+
+def test_splats_hide_keywords() -> None:
+    site = only_site("from multiprocessing import Pool\ndef main(**options):\n    return Pool(**options).map(*args())\n")
+    assert site.worker_count is None
+    assert site.operations[0].task is None
+
+
+def test_initializer_as_the_worker_loop() -> None:
+    facts = survey(
+        """
+        from multiprocessing import Pool, Queue
+        def loop(jobs):
+            while True:
+                handle(jobs.get())
+        def stops(jobs):
+            while True:
+                if jobs.get() is None:
+                    break
+        jobs = Queue()
+        a = Pool(2, loop, (jobs,))
+        b = Pool(2, stops, (jobs,))
+        """
+    )
+    endless = [facts.functions[site.initializer.function].endless for site in facts.sites if site.initializer]
+    assert endless == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("source", "pickling"),
+    [
+        ("from multiprocess import Pool\np = Pool()", "dill"),
+        ("from pathos.multiprocessing import ProcessPool\np = ProcessPool()", "dill"),
+        ("from loky import get_reusable_executor\np = get_reusable_executor()", "cloudpickle"),
+        ("from ray.util.multiprocessing import Pool\np = Pool()", "cloudpickle"),
+        ("from billiard import Pool\np = Pool()", "pickle"),
+        ("from mpi4py.futures import MPIPoolExecutor\np = MPIPoolExecutor()", "pickle"),
+    ],
+)
+def test_third_party_families_pickle_in_their_own_way(source: str, pickling: str) -> None:
+    site = only_site(source)
+    assert site.pickling == pickling
+    assert not site.stdlib
+
+
 # -- bindings and lifetimes
 
 

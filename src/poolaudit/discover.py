@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from poolaudit.config import Config
 from poolaudit.layout import Layout
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 UNREADABLE = "PA001"
 TOO_DEEP = "cannot be parsed: nested too deeply"
+TOO_LARGE = "cannot be parsed: too large"
 SUFFIXES = (".py", ".pyi")
 """Files of these names are looked for in folders; a file named explicitly may also have none, or a Python shebang."""
 
@@ -35,6 +36,9 @@ _LEAVES = tuple(name.encode() for name in sorted(LEAF_NAMES))
 _BRACKET = re.compile(rb"[(\[{]|[)\]}]")
 DEEPEST = 1000
 """Brackets in brackets that libcst's parser is trusted with: near 3,000 it overflows the stack and takes the process along."""
+
+LARGEST = 500_000
+"""Marks (commas, brackets, dots, equals signs, lines) of a file that is parsed: 90,000 lines, for which libcst takes 2 GB."""
 
 LONGEST = 3000
 """Terms of one `and` or `or`, for the same reason. Python's own parser refuses other chains of that length."""
@@ -90,31 +94,32 @@ def candidate(data: bytes, name: str, path: str = "", layout: Layout | None = No
             break
     else:
         return decode(data, name, path) if layout is not None and _borrows(data, name, layout) else None
-    passed = gate(data)
-    if passed == "too-deep":
-        raise Unreadable(TOO_DEEP)
-    return decode(data, name, path) if passed == "yes" else None
+    return decode(data, name, path) if gate(data) else None
 
 
-def gate(data: bytes) -> Literal["yes", "no", "too-deep"]:
+def gate(data: bytes) -> bool:
     """Whether a leaf name of the API table occurs as a name, an attribute or an import.
 
-    'no' proves that the file neither makes nor configures a process pool. What ast cannot parse passes: libcst may know newer
-    syntax, and it is libcst that says what is wrong. 'too-deep' must not reach libcst. Call it under Python's default recursion
-    limit, which is what ast measures depth by.
+    False proves that the file neither makes nor configures a process pool. What ast cannot parse passes: libcst may know newer
+    syntax, and it is libcst that says what is wrong. Raises Unreadable for what must not reach libcst, which dies of it. Call it
+    under Python's default recursion limit, which is what ast measures depth by.
     """
     if not any(leaf in data for leaf in _LEAVES):
-        return "no"
+        return False
+    if _is_too_large(data):
+        raise Unreadable(TOO_LARGE)
     import ast
 
     try:
         tree = ast.parse(data)
-    except (RecursionError, MemoryError):
-        return "too-deep"
-    except (SyntaxError, ValueError):
-        return "too-deep" if _depth(data) > DEEPEST else "yes"
+    except (RecursionError, MemoryError) as error:
+        raise Unreadable(TOO_DEEP) from error
+    except (SyntaxError, ValueError) as error:
+        if _depth(data) > DEEPEST:
+            raise Unreadable(TOO_DEEP) from error
+        return True
     if (data.count(b"or") > LONGEST or data.count(b"and") > LONGEST) and _has_long_chain(tree):
-        return "too-deep"
+        raise Unreadable(TOO_DEEP)
     # ast.walk costs as much as the parse; this costs a third of it
     todo: list[ast.AST] = [tree]
     while todo:
@@ -124,13 +129,18 @@ def gate(data: bytes) -> Literal["yes", "no", "too-deep"]:
             or (isinstance(node, ast.Attribute) and node.attr in LEAF_NAMES)
             or (isinstance(node, ast.alias) and node.name.rpartition(".")[2] in LEAF_NAMES)
         ):
-            return "yes"
+            return True
         for value in node.__dict__.values():
             if type(value) is list:
                 todo += [item for item in value if isinstance(item, ast.AST)]
             elif isinstance(value, ast.AST):
                 todo.append(value)
-    return "no"
+    return False
+
+
+def _is_too_large(data: bytes) -> bool:
+    """Strings may be of any length; what costs memory is what libcst makes an object of, and nearly all of that has such a mark."""
+    return len(data) > LARGEST and sum(data.count(mark) for mark in (b",", b"(", b".", b"=", b"\n")) > LARGEST
 
 
 def _has_long_chain(tree: ast.Module) -> bool:
@@ -143,6 +153,8 @@ def _has_long_chain(tree: ast.Module) -> bool:
 def _borrows(data: bytes, name: str, layout: Layout, depth: int = 2) -> bool:
     """The file calls what pools offer, and imports a module of the project that may hold one, directly or by a re-export."""
     if depth == 2 and not any(method in data for method in BORROWED):
+        return False
+    if _is_too_large(data):
         return False
     import ast
 
@@ -161,10 +173,10 @@ def _borrows(data: bytes, name: str, layout: Layout, depth: int = 2) -> bool:
         seen.add(found[0])
         try:
             other = read_bytes(found[0])
+            if any(needle in other for needle in NEEDLES) and gate(other):
+                return True
         except Unreadable:  # reported when that file is looked at itself
             continue
-        if any(needle in other for needle in NEEDLES) and gate(other) == "yes":
-            return True
         if depth > 1 and found[0].endswith("__init__.py") and _borrows(other, found[0], layout, depth - 1):
             return True
     return False

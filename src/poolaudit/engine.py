@@ -86,8 +86,10 @@ def audit(paths: Iterable[str], config: Config, *, progress: Progress | None = N
 def audit_source(source: SourceFile, config: Config) -> FileReport:
     """Audits one file, whether or not the gate would let it pass; what crashed is among its problems. Raises ConfigError."""
     run = _Run(config)
-    if discover.gate(source.text.encode("utf-8", "surrogatepass")) == "too-deep":
-        return FileReport(source.name, None, problems=(Problem(UNREADABLE, discover.TOO_DEEP, source.name),))
+    try:
+        discover.gate(source.text.encode("utf-8", "surrogatepass"))
+    except Unreadable as error:
+        return FileReport(source.name, None, problems=(Problem(UNREADABLE, error.message, source.name),))
     return run.each(lambda source: run.judged(source, full=False), [source])[0]
 
 

@@ -1,6 +1,6 @@
-"""A worklist over cells that hold sets of objects. Sets only grow, so the order of work never changes the outcome.
+"""A worklist over cells that hold sets of objects. Sets only grow, and work is done in a fixed order.
 
-Knows the nodes of a trace by number only. Must never know what an object means.
+Knows the nodes of a trace by number, and library values from others. Must never know what an object means.
 """
 
 from __future__ import annotations
