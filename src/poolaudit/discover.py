@@ -33,6 +33,7 @@ SUFFIXES = (".py", ".pyi")
 
 _SHEBANG = re.compile(rb"#![^\n]*\bpython")
 _LEAVES = tuple(name.encode() for name in sorted(LEAF_NAMES))
+_MARKS = (b",", b"(", b".", b"=", b";", b"\n")
 _BRACKET = re.compile(rb"[(\[{]|[)\]}]")
 DEEPEST = 1000
 """Brackets in brackets that libcst's parser is trusted with: near 3,000 it overflows the stack and takes the process along."""
@@ -139,8 +140,8 @@ def gate(data: bytes) -> bool:
 
 
 def _is_too_large(data: bytes) -> bool:
-    """Strings may be of any length; what costs memory is what libcst makes an object of, and nearly all of that has such a mark."""
-    return len(data) > LARGEST and sum(data.count(mark) for mark in (b",", b"(", b".", b"=", b"\n")) > LARGEST
+    """Strings may be of any length. What costs memory is what libcst makes objects of, and nearly all of that has a mark."""
+    return len(data) > LARGEST and sum(data.count(mark) for mark in _MARKS) > LARGEST
 
 
 def _has_long_chain(tree: ast.Module) -> bool:
