@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ SUFFIXES = (".py", ".pyi")
 
 _SHEBANG = re.compile(rb"#![^\n]*\bpython")
 _LEAVES = tuple(name.encode() for name in sorted(LEAF_NAMES))
-_MARKS = (b",", b"(", b".", b"=", b";", b"\n")
+_MARKS = (b",", b"(", b".", b"=", b";", b"+", b"\n")
 _BRACKET = re.compile(rb"[(\[{]|[)\]}]")
 DEEPEST = 1000
 """Brackets in brackets that libcst's parser is trusted with: near 3,000 it overflows the stack and takes the process along."""
@@ -43,6 +44,9 @@ LARGEST = 500_000
 
 LONGEST = 3000
 """Terms of one `and` or `or`, for the same reason. Python's own parser refuses other chains of that length."""
+
+PARSER_IS_FEARLESS = sys.version_info < (3, 11)
+"""Python 3.10 makes trees of any depth; later ones refuse them under the recursion limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ def gate(data: bytes) -> bool:
         if _depth(data) > DEEPEST:
             raise Unreadable(TOO_DEEP) from error
         return True
-    if (data.count(b"or") > LONGEST or data.count(b"and") > LONGEST) and _has_long_chain(tree):
+    if (PARSER_IS_FEARLESS or data.count(b"or") > LONGEST or data.count(b"and") > LONGEST) and _is_nested_deeply(tree):
         raise Unreadable(TOO_DEEP)
     # ast.walk costs as much as the parse; this costs a third of it
     todo: list[ast.AST] = [tree]
@@ -144,11 +148,18 @@ def _is_too_large(data: bytes) -> bool:
     return len(data) > LARGEST and sum(data.count(mark) for mark in _MARKS) > LARGEST
 
 
-def _has_long_chain(tree: ast.Module) -> bool:
-    """`a or b or c ..` of many terms: flat for ast, nested for libcst."""
+def _is_nested_deeply(tree: ast.Module) -> bool:
+    """More levels than LONGEST, or an `a or b or c ..` of as many terms: that is flat for ast, nested for libcst."""
     import ast
 
-    return any(isinstance(node, ast.BoolOp) and len(node.values) > LONGEST for node in ast.walk(tree))
+    level: list[ast.AST] = [tree]
+    depth = 0
+    while level:
+        depth += 1
+        if depth > LONGEST or any(isinstance(node, ast.BoolOp) and len(node.values) > LONGEST for node in level):
+            return True
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return False
 
 
 def _borrows(data: bytes, name: str, layout: Layout, depth: int = 2) -> bool:
