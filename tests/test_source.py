@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -92,21 +93,28 @@ def test_what_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
         source.read(name)
 
 
-def test_short_reads_and_pipes_are_read_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipes_are_read_to_the_end() -> None:
     readable, writable = os.pipe()
-    content = b"x = 1\n" * 10_000
-    if os.fork() == 0:
-        os.close(readable)
-        view = memoryview(content)
-        while view:
-            view = view[os.write(writable, view) :]
-        os._exit(0)
-    os.close(writable)
+    content = b"x = 1\n" * 100_000
+
+    def feed() -> None:
+        with os.fdopen(writable, "wb") as pipe:
+            pipe.write(content)
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
     try:
         assert source.read_bytes(f"/dev/fd/{readable}") == content
     finally:
         os.close(readable)
-        os.wait()
+        feeder.join()
+
+
+def test_short_reads_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.py").write_bytes(b"x = 1\n" * 1000)
+    real = os.read
+    monkeypatch.setattr(os, "read", lambda descriptor, size: real(descriptor, min(size, 100)))
+    assert source.read_bytes(str(tmp_path / "a.py")) == b"x = 1\n" * 1000
 
 
 def test_write_keeps_mode_bom_encoding_and_newlines(tmp_path: Path) -> None:
