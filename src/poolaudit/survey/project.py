@@ -63,6 +63,17 @@ _POOL_METHODS = frozenset(
 )
 
 
+_KEPT = 48
+"""Parsed modules that are kept for the next files: a tree of syntax takes megabytes."""
+
+
+class _Unknown:
+    """Not looked for yet; None is a module that cannot be read."""
+
+
+_UNKNOWN = _Unknown()
+
+
 @dataclass(frozen=True, slots=True)
 class Module:
     """A module found on disk and parsed."""
@@ -76,7 +87,7 @@ class Module:
 
 @dataclass(slots=True)
 class Project:
-    """Finds and parses modules. One object serves a whole run and remembers what it has parsed."""
+    """Finds and parses modules. One object serves a whole run and remembers what it has parsed last."""
 
     layout: Layout
     _parsed: dict[str, Module | None] = field(default_factory=dict)
@@ -91,9 +102,13 @@ class Project:
         if found is None:
             return None
         path, module = found
-        if path not in self._parsed:
-            self._parsed[path] = self._parse(path, module)
-        return self._parsed[path]
+        known = self._parsed.pop(path, _UNKNOWN)
+        parsed = self._parse(path, module) if isinstance(known, _Unknown) else known
+        # the most recent one last: files near each other import the same few modules
+        self._parsed[path] = parsed
+        if len(self._parsed) > _KEPT:
+            del self._parsed[next(iter(self._parsed))]
+        return parsed
 
     def start_method(self, path: str) -> str | None:
         """What the programs that start with this file's package name in set_start_method(..); 'unknown' when they differ."""

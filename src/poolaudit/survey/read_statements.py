@@ -80,6 +80,9 @@ class StatementReader(ExpressionReader):
         # a body may queue further functions
         while self.queue:
             self.queue.pop(0)()
+        # bound methods in tables are circles: without them the reader goes when it is done, collector or not
+        for table in (self._visitors, self._simple, self._compound):
+            table.clear()
 
     # -- lists of statements
 

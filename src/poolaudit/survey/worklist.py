@@ -71,6 +71,13 @@ class Worklist:
             watcher(value)
 
     def _run(self) -> None:
+        """Work until nothing changes. What only the work needs is dropped then: its closures would keep everything alive."""
+        self._work()
+        self._edges.clear()
+        self._edge_set.clear()
+        self._watchers.clear()
+
+    def _work(self) -> None:
         work = 0
         while self._pending:
             cell, value = self._pending.popleft()
