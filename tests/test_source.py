@@ -61,7 +61,7 @@ def test_any_text_survives(lines: list[tuple[str, str]]) -> None:
         (b"# coding: nonsense\n", (1, 1), "unknown encoding: nonsense"),
         (b"\xef\xbb\xbf# coding: latin-1\n", (1, 1), "contradicts the byte order mark"),
         (b"# coding: rot13\n", (1, 1), "not a text encoding"),
-        (b"# coding: undefined\n", (1, 1), "cannot be decoded as undefined"),
+        (b"# coding: undefined\n", (1, 1), "the declared encoding cannot decode anything"),
         (b"x = 1\ny = \0\n", (2, 5), "NUL character"),
         (b"\xff\xfex\0 \0=\0 \x001\0", (1, 1), "cannot be decoded as utf-8"),
     ],

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -43,10 +42,7 @@ LARGEST = 500_000
 """Marks (commas, brackets, dots, equals signs, lines) of a file that is parsed: 90,000 lines, for which libcst takes 2 GB."""
 
 LONGEST = 3000
-"""Terms of one `and` or `or`, for the same reason. Python's own parser refuses other chains of that length."""
-
-PARSER_IS_FEARLESS = sys.version_info < (3, 11)
-"""Python 3.10 makes trees of any depth; later ones refuse them under the recursion limit."""
+"""Levels of ast's tree, and terms of one `and` or `or`, for the same reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +102,7 @@ def gate(data: bytes) -> bool:
     """Whether a leaf name of the API table occurs as a name, an attribute or an import.
 
     False proves that the file neither makes nor configures a process pool. What ast cannot parse passes: libcst may know newer
-    syntax, and it is libcst that says what is wrong. Raises Unreadable for what must not reach libcst, which dies of it. Call it
-    under Python's default recursion limit, which is what ast measures depth by.
+    syntax, and it is libcst that says what is wrong. Raises Unreadable for what must not reach libcst, which dies of it.
     """
     if not any(leaf in data for leaf in _LEAVES):
         return False
@@ -123,43 +118,41 @@ def gate(data: bytes) -> bool:
         if _depth(data) > DEEPEST:
             raise Unreadable(TOO_DEEP) from error
         return True
-    if (PARSER_IS_FEARLESS or data.count(b"or") > LONGEST or data.count(b"and") > LONGEST) and _is_nested_deeply(tree):
-        raise Unreadable(TOO_DEEP)
-    # ast.walk costs as much as the parse; this costs a third of it
-    todo: list[ast.AST] = [tree]
-    while todo:
-        node = todo.pop()
-        if (
-            (isinstance(node, ast.Name) and node.id in LEAF_NAMES)
-            or (isinstance(node, ast.Attribute) and node.attr in LEAF_NAMES)
-            or (isinstance(node, ast.alias) and node.name.rpartition(".")[2] in LEAF_NAMES)
-        ):
-            return True
-        for value in node.__dict__.values():
-            if type(value) is list:
-                todo += [item for item in value if isinstance(item, ast.AST)]
-            elif isinstance(value, ast.AST):
-                todo.append(value)
-    return False
+    return _names_a_leaf(tree)
+
+
+def _names_a_leaf(tree: ast.Module) -> bool:
+    """Walks the tree level by level: libcst must not be given too many of them, nor an `or` (flat for ast) of too many terms.
+
+    The running Python's own limit would not do: 3.11 to 3.13 go by the recursion limit, others by the stack.
+    """
+    import ast
+
+    found = False
+    level: list[ast.AST] = [tree]
+    depth = 0
+    while level:
+        depth += 1
+        below: list[ast.AST] = []
+        for node in level:
+            if isinstance(node, (ast.Name, ast.Attribute, ast.alias)):
+                name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else node.name
+                found = found or name.rpartition(".")[2] in LEAF_NAMES
+            elif depth > LONGEST or (isinstance(node, ast.BoolOp) and len(node.values) > LONGEST):
+                raise Unreadable(TOO_DEEP)
+            # ast.iter_child_nodes costs three times as much
+            for value in node.__dict__.values():
+                if type(value) is list:
+                    below += [item for item in value if isinstance(item, ast.AST)]
+                elif isinstance(value, ast.AST):
+                    below.append(value)
+        level = below
+    return found
 
 
 def _is_too_large(data: bytes) -> bool:
     """Strings may be of any length. What costs memory is what libcst makes objects of, and nearly all of that has a mark."""
     return len(data) > LARGEST and sum(data.count(mark) for mark in _MARKS) > LARGEST
-
-
-def _is_nested_deeply(tree: ast.Module) -> bool:
-    """More levels than LONGEST, or an `a or b or c ..` of as many terms: that is flat for ast, nested for libcst."""
-    import ast
-
-    level: list[ast.AST] = [tree]
-    depth = 0
-    while level:
-        depth += 1
-        if depth > LONGEST or any(isinstance(node, ast.BoolOp) and len(node.values) > LONGEST for node in level):
-            return True
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
-    return False
 
 
 def _borrows(data: bytes, name: str, layout: Layout, depth: int = 2) -> bool:

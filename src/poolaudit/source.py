@@ -109,7 +109,7 @@ def decode(data: bytes, name: str, path: str = "") -> SourceFile:
         raise Unreadable(f"cannot be decoded as {encoding}: {error.reason}", line, column) from error
     except (LookupError, UnicodeError) as error:
         # LookupError: a codec of bytes (hex) or of text (rot13); UnicodeError: 'undefined'
-        raise Unreadable(f"cannot be decoded as {encoding}: {error}", 1, 1) from error
+        raise Unreadable(f"the declared encoding cannot decode anything: {error}", 1, 1) from error
     nul = text.find("\0")
     if nul >= 0:
         raise Unreadable("contains a NUL character: this is not Python source", *Lines(text[:nul]).position(nul))
@@ -182,6 +182,9 @@ def _encoding(data: bytes) -> str:
         encoding = tokenize.detect_encoding(lambda: next(head, b""))[0]
     except SyntaxError as error:
         return _encoding_of_broken_head(str(error.msg))
+    except (LookupError, UnicodeError) as error:
+        # from Python 3.14 on it tries the codec
+        raise Unreadable(f"the declared encoding cannot decode anything: {error}", 1, 1) from error
     return "utf-8" if encoding == "utf-8-sig" else encoding
 
 
