@@ -67,7 +67,8 @@ def test_a_file_that_is_named(tmp_path: Path) -> None:
     write(tmp_path / "src", "poolaudit.toml", 'ignore = ["PA502"]\n')
     named = write(tmp_path / "etc", "audit.toml", 'select = ["PA5"]\n')
     found = config.load(tmp_path / "src", config_file=named)
-    assert (found.file, found.root, found.select, found.ignore) == (named, tmp_path / "etc", ("PA5",), ())
+    assert (found.file, found.root, found.select, found.ignore) == (named, tmp_path / "src", ("PA5",), ())
+    assert config.load(tmp_path / "etc", config_file=named).root == tmp_path / "etc"
     with pytest.raises(ConfigError, match=r"gone\.toml: cannot be read: No such file"):
         config.load(tmp_path, config_file=tmp_path / "gone.toml")
 

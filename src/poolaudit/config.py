@@ -46,7 +46,8 @@ class Config:
     """What a run is asked to do. Selectors are codes, names or prefixes, not resolved yet."""
 
     root: Path
-    """Absolute folder that patterns are relative to: of the configuration file, the project, the repository or the search."""
+    """Absolute folder that patterns are relative to: that of the configuration file if it was found at or above the start of the
+    search, else of the project, the repository, or the start itself."""
     file: Path | None = None
     """The configuration file that was used."""
     anchored: bool = False
@@ -78,10 +79,11 @@ def load(start: Path | str, *, config_file: Path | str | None = None, isolated: 
     folders = _upwards(Path(start))
     project, requires = _project(folders, lenient=isolated)
     file = None if isolated else _file(folders) if config_file is None else Path(config_file).absolute()
-    if file is not None:
-        keys, root = _extended(file, ()), file.parent
+    keys = {} if file is None else _extended(file, ())
+    if file is not None and file.parent in folders:
+        root = file.parent
     else:
-        keys, root = {}, project or (folders[-1] if _is_repository(folders[-1]) else folders[0])
+        root = project or (folders[-1] if _is_repository(folders[-1]) else folders[0])
     settings = Settings() if requires is None else Settings(requires, declared=True)
     anchored = file is not None or project is not None or _is_repository(root)
     config = Config(root=root, file=file, anchored=anchored, settings=settings)
