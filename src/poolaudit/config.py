@@ -80,13 +80,10 @@ def load(start: Path | str, *, config_file: Path | str | None = None, isolated: 
     project, requires = _project(folders, lenient=isolated)
     file = None if isolated else _file(folders) if config_file is None else Path(config_file).absolute()
     keys = {} if file is None else _extended(file, ())
-    if file is not None and file.parent in folders:
-        root = file.parent
-    else:
-        root = project or (folders[-1] if _is_repository(folders[-1]) else folders[0])
+    found = file.parent if file is not None and file.parent in folders else None
+    anchor = found or project or (folders[-1] if _is_repository(folders[-1]) else None)
     settings = Settings() if requires is None else Settings(requires, declared=True)
-    anchored = file is not None or project is not None or _is_repository(root)
-    config = Config(root=root, file=file, anchored=anchored, settings=settings)
+    config = Config(root=anchor or folders[0], file=file, anchored=anchor is not None, settings=settings)
     return replace(config, **_fields(keys, config.settings))
 
 
@@ -281,7 +278,7 @@ class _Value:
 
     def error(self, message: str) -> ConfigError:
         pattern = re.compile(rf"""\s*["']?{re.escape(self.key)}["']?\s*[=.\]]|\s*\[.*\b{re.escape(self.key)}["']?\]""")
-        lines = self.file.read_text("utf-8").split("\n")
+        lines = self.file.read_text("utf-8", "replace").split("\n")
         line = next((number for number, line in enumerate(lines, 1) if pattern.match(line)), 0)
         return _error(self.file, f"`{self.key}` {message}", line)
 
