@@ -127,3 +127,11 @@ def test_a_suppression_silences_and_is_counted(place: Path) -> None:
     report = json.loads(poolaudit(place, "scan", "bad.py", "--output-format", "json").stdout)
     assert [finding["suppressed"] for file in report["files"] for finding in file["findings"]] == [True]
     assert report["summary"]["findings"] == 0
+
+
+def test_code_in_the_working_folder_is_never_imported(place: Path) -> None:
+    for name in ("libcst", "click", "msgspec", "rich"):
+        (place / f"{name}.py").write_text("raise SystemExit('the audited code was run')\n")
+    done = poolaudit(place, "scan", "--isolated", ".")
+    assert b"audited code was run" not in done.stdout + done.stderr
+    assert done.returncode in (0, 1)

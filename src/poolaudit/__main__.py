@@ -1,6 +1,15 @@
-"""`python -m poolaudit`: the command line of `poolaudit`."""
+"""`python -m poolaudit`: the command line of `poolaudit`.
 
-from poolaudit.cli import main
+-m puts the working folder first on the import path: a libcst or click in it is code to audit, never to run. So it goes first.
+"""
+
+import os
+import sys
+
+if sys.path and sys.path[0] in ("", os.getcwd()):
+    del sys.path[0]
+
+from poolaudit.cli import main  # noqa: E402 - see above
 
 if __name__ == "__main__":
     main()
