@@ -73,6 +73,10 @@ def lines(text: str) -> str:
         ("pool = mp.get_context('spawn').Pool()\nreturn pool.map(work, items)", ["warning"]),
         ("if items:\n    pool = Pool()\n    print(pool.map(work, items))", ["warning"]),
         ("pool = Pool()\nprint(pool.map(work, items))\npool = None", ["warning"]),
+        (
+            "try:\n    pool = Pool(maxtasksperchild=5)\nexcept TypeError:\n    pool = Pool()\nreturn pool.map(work, items)",
+            ["warning"],
+        ),
         ("pool = Pool()\nfor item in pool.imap(work, items):\n    yield item", ["warning"]),
         ("first, second = Pool(), Pool()\nfirst.close()\nreturn second.map(work, items)", ["warning"]),
         # it is not seen what becomes of them

@@ -27,7 +27,7 @@ from poolaudit.settings import Settings
 
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-    if not _is_unclosed(site) or for_life(site, file) or out_of_sight(site, file):
+    if not _is_unclosed(site) or for_life(site, file) or out_of_sight(site, file) or _is_second_try(site, file):
         return
     name = f"`{site.name}`" if site.name and site.binding != "chained" else f"this {site.kind}"
     if site.kind == "pool":
@@ -47,6 +47,17 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
 def _is_unclosed(site: PoolSite) -> bool:
     """It is used, all uses are seen, and none of them ends it."""
     return site.lifetime == "unclosed" and site.complete and bool(site.operations) and not (site.ends or site.foreign)
+
+
+def _is_second_try(site: PoolSite, file: FileFacts) -> bool:
+    """It takes the place of a pool of the same name that could not be made: one pool, said once."""
+    tried = {step.block.id for step in site.point.path if step.arm.startswith("except")}
+    return any(
+        step.block.id in tried and step.arm == "body"
+        for other in file.sites
+        if other.name == site.name and other.function == site.function and _is_unclosed(other)
+        for step in other.point.path
+    )
 
 
 def _fix(site: PoolSite, file: FileFacts) -> Fix | str:
