@@ -8,9 +8,10 @@ Must never know a rule, a configuration file or the command line.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from poolaudit.facts import FileFacts, PoolSite
+if TYPE_CHECKING:
+    from poolaudit.facts import FileFacts, PoolSite
 
 Version = tuple[int, int]
 StartMethod = Literal["fork", "spawn", "forkserver"]

@@ -134,7 +134,9 @@ class Project:
     def _parse(self, path: str, name: str) -> Module | None:
         try:
             text = read(path, path).text
-            return None if len(text) > _LARGEST else Module(name, path, text, parse(text), parse_places(text))
+            # ast refuses the nesting at which libcst's parser would overflow the stack, so it goes first
+            tree = None if len(text) > _LARGEST else parse_places(text)
+            return None if tree is None else Module(name, path, text, parse(text), tree)
         except (Unreadable, Unparsable, RecursionError):
             # such a file is reported when it is scanned itself; here it is unknown
             return None
