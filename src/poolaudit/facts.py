@@ -611,17 +611,9 @@ def inside(point: Point, block: Block) -> bool:
     return any(step.block.id == block.id for step in point.path) and point.scope == block.scope
 
 
-def arm_of(point: Point, block: Block) -> str | None:
-    """The arm of `block` that the point lies in."""
-    return next((step.arm for step in point.path if step.block.id == block.id), None)
-
-
 def after_block(point: Point, block: Block) -> bool:
     """The point is evaluated after the block has ended, in the block's own scope."""
     return point.scope == block.scope and point.order > block.end
-
-
-CONDITIONAL_ARMS = ("if", "try", "match", "for", "while")
 
 
 def dominates(first: Point, second: Point) -> bool:
@@ -657,9 +649,3 @@ def innermost_loop(point: Point) -> Block | None:
     return next(
         (step.block for step in reversed(point.path) if step.block.kind in LOOPS and step.arm in ("body", "element")), None
     )
-
-
-def same_iteration(first: Point, second: Point) -> bool:
-    """Both lie in the same innermost loop (or in none), in one scope."""
-    mine, other = innermost_loop(first), innermost_loop(second)
-    return first.scope == second.scope and (mine.id if mine else None) == (other.id if other else None)

@@ -55,7 +55,6 @@ class FunctionTable:
         self.trace = describer.trace
         self.functions: dict[int, Function] = {}
         self.classes: dict[int, ClassFact] = {}
-        self._by_scope: dict[int, list[int]] | None = None
         self._mutations: dict[int, list[tuple[int, str, int]]] | None = None
 
     # -- functions

@@ -419,7 +419,6 @@ class Trace:
     """Reference nodes without a target, in reading order."""
     guard: int | None = None
     """Block id of the main guard of module level."""
-    guard_calls: bool = False
     visible_work: bool = False
     """A call stands as a statement of module level, outside the guard."""
     names: set[str] = field(default_factory=set)

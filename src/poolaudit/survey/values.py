@@ -6,7 +6,7 @@ Knows a solved trace and its places. Must never know what makes a rule speak.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, cast
+from typing import Literal, Protocol, cast
 
 from poolaudit.facts import Argument, Block, Handler, Name, Point, Span, Statement, Step, Value
 from poolaudit.survey import ir
@@ -28,6 +28,12 @@ from poolaudit.survey.solve import Solution
 _ENDLESS = frozenset({"itertools.count", "itertools.cycle", "itertools.repeat"})
 _DEPTH = 4
 """How deep elements of literals are described."""
+
+
+class _Maker(Protocol):
+    """Completes a Value with its kind, and what is particular to that kind."""
+
+    def __call__(self, kind: str, **more: object) -> Value: ...
 
 
 class Describer:
@@ -231,8 +237,7 @@ class Describer:
             target, node, make, lambda other: self._described(other, span, text, False, parenthesized, names, depth + 1), depth
         )
 
-    def _by_points(self, target: int, node: ir.Node, make: object, again: Callable[[int], Value], depth: int) -> Value:
-        maker = cast("_Maker", make)
+    def _by_points(self, target: int, node: ir.Node, maker: _Maker, again: Callable[[int], Value], depth: int) -> Value:
         points = self.solution.points(target)
         pools = tuple(sorted(self.site_index[p.call] for p in points if isinstance(p, SiteObject) and p.call in self.site_index))
         if pools:
@@ -316,10 +321,3 @@ class Describer:
             star = cast(Literal["", "*", "**"], argument.star)
             found.append(Argument(argument.keyword, star, span, keyword_span, self.value(argument.value)))
         return tuple(found)
-
-
-class _Maker:
-    """The type of the closure that completes a Value with its kind."""
-
-    def __call__(self, kind: str, **more: object) -> Value:
-        raise NotImplementedError
