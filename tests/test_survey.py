@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from poolaudit.facts import FileFacts, Operation, PoolSite
+from poolaudit.facts import FileFacts, Operation, PoolSite, before, dominates
 from poolaudit.survey import Unparsable, survey_file
 
 
@@ -802,3 +802,144 @@ def test_unparsable_text_says_where() -> None:
 def test_same_source_same_facts() -> None:
     source = "from multiprocessing import Pool\nwith Pool() as p:\n    p.map(len, [1])\n"
     assert repr(survey(source).sites) == repr(survey(source).sites)
+
+
+# -- on the way to a pool
+
+
+def test_calls_of_own_functions_on_the_way_to_a_pool() -> None:
+    facts = survey(
+        """
+        from multiprocessing import Pool
+        def quiet(): ...
+        def load(): ...
+        def lines(): yield 1
+        async def later(): ...
+        def main(make=None):
+            quiet()
+            lines(), later()
+            (make or quiet)()
+            with Pool() as pool:
+                load()
+                pool.map(len, [])
+        def elsewhere():
+            quiet()
+        if __name__ == "__main__":
+            main()
+        """
+    )
+    names = {function.id: function.name for function in facts.functions.values()}
+    (site,) = facts.sites
+    calls = [(names.get(c.function), [names[f] for f in c.callees], c.certain, c.under_guard) for c in facts.local_calls]
+    assert calls == [
+        (None, ["main"], True, True),
+        ("main", ["quiet"], True, False),
+        ("main", ["quiet"], False, False),
+        ("main", ["load"], True, False),
+    ]
+    first, last = facts.local_calls[1], facts.local_calls[3]
+    assert before(first.point, site.point)
+    assert dominates(site.point, last.point)
+    assert facts.cut(last.point.span) == "load()"
+
+
+def test_place_of_a_global_that_is_written() -> None:
+    facts = survey(
+        """
+        from multiprocessing import Pool
+        TABLE = {}
+        def work(x): return TABLE[x]
+        def main(serial, xs):
+            global TABLE
+            with Pool() as pool:
+                if serial:
+                    TABLE = 1
+                    return
+                TABLE.update(xs)
+                pool.map(work, xs)
+        """
+    )
+    operation = facts.sites[0].operations[0]
+    assign, mutate = facts.globals["TABLE"][1:]
+    assert assign.point is not None
+    assert mutate.point is not None
+    assert [(step.block.kind, step.arm) for step in assign.point.path] == [("with", "body"), ("if", "body")]
+    assert not dominates(assign.point, operation.point)
+    assert dominates(mutate.point, operation.point)
+
+
+def test_the_context_of_what_is_handed_over() -> None:
+    site = only_site(
+        """
+        import multiprocessing as mp
+        fork = mp.get_context("fork")
+        Lock = mp.get_context(name).Lock
+        queue = fork.Queue()
+        pool = mp.get_context("spawn").Pool(2, f, (queue, fork.Lock(), Lock(), mp.Lock(), mp.get_context().Lock()))
+        """
+    )
+    assert site.start_method == "spawn"
+    items = site.arguments[2].value.items
+    assert [item.start_method for item in items] == ["fork", "fork", "unknown", None, None]
+    assert items[0].api == "multiprocessing.Queue"
+
+
+def test_what_a_class_has_from_the_standard_library() -> None:
+    facts = survey(
+        """
+        import threading
+        from multiprocessing import Pool
+        class Ticker(threading.Thread):
+            def __init__(self):
+                self.name = "x"
+            def run(self):
+                self.setDaemon(True)
+        class Quiet(Ticker):
+            def join(self): ...
+        class Other(threading.Thread): ...
+        def main():
+            ticker, quiet, other, plain = Ticker(), Quiet(), Other(), threading.Thread(target=print)
+            ticker.start()
+            quiet.start()
+            quiet.join()
+            other.start()
+            plain.start()
+            with Pool() as pool:
+                pool.map(len, [])
+            ticker.join()
+            plain.join()
+        """
+    )
+    threads = [call for call in facts.library_calls if call.api.startswith("threading.")]
+    calls = {(call.api, call.receiver.text if call.receiver else ""): call for call in threads}
+    start, join = "threading.Thread().start", "threading.Thread().join"
+    assert calls.keys() == {
+        *((start, name) for name in ("ticker", "quiet", "other", "plain")),
+        # a subclass of Ticker defines join: which one runs is not plain
+        (join, "plain"),
+        ("threading.Thread().setDaemon", "self"),
+        ("threading.Thread", ""),
+    }
+    made = calls["threading.Thread", ""]
+    assert calls[start, "plain"].made_at == calls[join, "plain"].made_at == made.point.order
+    assert calls[start, "ticker"].made_at is None
+    receiver = calls[start, "ticker"].receiver
+    assert receiver is not None
+    assert receiver.kind == "instance"
+    # Thread.start runs what the class defines: not all is seen
+    main = next(function for function in facts.functions.values() if function.name == "main")
+    assert not main.complete
+
+
+def test_a_method_of_an_object_is_not_imported() -> None:
+    operation = only_operation(
+        """
+        import logging
+        from multiprocessing import Pool
+        log = logging.getLogger()
+        with Pool() as pool:
+            pool.map(log.info, [])
+        """
+    )
+    assert operation.task is not None
+    assert (operation.task.kind, operation.task.api) == ("unknown", "logging.getLogger().info")

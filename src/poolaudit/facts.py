@@ -17,6 +17,8 @@ MODULE_SCOPE = 0
 """The scope id of module level; every other scope id is the id of a function."""
 
 Answer = Literal["yes", "no", "unknown"]
+StartMethod = Literal["fork", "spawn", "forkserver", "unknown"]
+"""'unknown': a method that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -168,6 +170,8 @@ class Value:
     """Every name that the expression reads, as written."""
     pools: tuple[int, ...] = ()
     """For kind 'pool': the site indexes it may be."""
+    start_method: StartMethod | None = None
+    """For a 'call' of what a multiprocessing context offers: the context's method. None = the default context, or none at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +214,8 @@ class GlobalUse:
     """For how 'assign': what kind of statement binds it."""
     in_try: bool = False
     conditional: bool = False
+    point: Point | None = None
+    """For how 'assign' and 'mutate': the place among the blocks around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +251,25 @@ class LibraryCall:
     arguments: tuple[Argument, ...]
     under_guard: bool
     awaited: bool
+    receiver: Value | None = None
+    """For a method of an object ('threading.Thread().start'): the object, as written."""
+    made_at: int | None = None
+    """`point.order` of the library call that made that object, where one call did."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCall:
+    """A call of functions of the project, in a function that leads to a pool or at module level."""
+
+    function: int
+    """Scope id of the place."""
+    callees: tuple[int, ...]
+    """Ids of the functions that it may run, in order. A call runs no generator function, and no coroutine that is not awaited."""
+    certain: bool
+    """It runs all of `callees` and nothing else: there is one."""
+    point: Point
+    """Span: the statement."""
+    under_guard: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -494,7 +519,7 @@ class PoolSite:
     loop: Block | None
     """The innermost loop of the same scope around it."""
     initializer: Task | None
-    start_method: Literal["fork", "spawn", "forkserver", "unknown"] | None
+    start_method: StartMethod | None
     """From an explicit context; None = the default of platform and version; 'unknown' = a context that cannot be read."""
     conditional: bool
     """One of several objects that its name may hold."""
@@ -544,6 +569,8 @@ class FileFacts:
     """Functions of this file that importing it runs: called at module level outside the guard, directly or through others."""
     called_under_guard: frozenset[int] = field(default_factory=frozenset)
     """Functions of this file that the main guard's body runs, directly or through others."""
+    local_calls: tuple[LocalCall, ...] = ()
+    """Calls on the way to a pool: in functions that hold or use one, in their callers, and at module level. In file order."""
     names: frozenset[str] = field(default_factory=frozenset)
     """Every identifier that occurs in the file: a new name must not be one of them."""
     other_texts: Mapping[str, str] = field(default_factory=dict)

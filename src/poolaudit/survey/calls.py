@@ -60,6 +60,8 @@ class Calls(Members):
         """Call node to the APIs that it constructs."""
         self.site_contexts: dict[int, set[str]] = {}
         """Call node to the start methods of its contexts."""
+        self.context_calls: dict[int, set[str]] = {}
+        """Call node of what a context offers (its Lock, its Queue) to the start methods of those contexts."""
         self.subclass_sites: set[int] = set()
         self.partials: dict[int, int] = {}
         """Call node of a partial object to the call that made it."""
@@ -387,4 +389,5 @@ class Calls(Members):
         elif name == "get_context":
             self._add(number, ContextObject(owner.family, "unknown"))
         else:
+            self.context_calls.setdefault(number, set()).add(owner.method)
             self._add(number, CalledObject(api, number))

@@ -22,6 +22,7 @@ from poolaudit.facts import (
 )
 from poolaudit.survey import consumers, ir
 from poolaudit.survey.objects import (
+    CalledObject,
     ClassObject,
     ExternalObject,
     FunctionObject,
@@ -150,7 +151,7 @@ class FunctionTable:
             node = self.trace.nodes[node_number]
             if isinstance(node, ir.Call):
                 points = self.solution.points(node.callee)
-                complete = complete and bool(points)
+                complete = complete and bool(points) and node.callee not in self.solution.inherited
                 count += not any(isinstance(p, ExternalObject) and p.name.startswith("builtins.") for p in points)
                 reached |= self.solution.callees.get(node_number, set())
                 notable.extend(self._library_call(node_number, node))
@@ -174,14 +175,26 @@ class FunctionTable:
         if api is None or not (api.startswith(_NOTABLE_PREFIXES) or api in ("builtins.exit", "builtins.quit", "builtins.open")):
             return
         frame = self.trace.frame(number)
+        callee = self.trace.nodes[node.callee]
+        receiver = callee.base if isinstance(callee, ir.Attribute) and "()" in api else None
         yield LibraryCall(
             api=api,
             function=frame.scope,
             point=self.describer.point(number),
             arguments=self.describer.arguments(number),
             under_guard=frame.under_guard,
-            awaited=any(isinstance(n, ir.Awaited) and n.base == number for n in self.trace.nodes[number + 1 : number + 2]),
+            awaited=self.describer.is_awaited(number),
+            receiver=None if receiver is None else self.describer.value(receiver),
+            made_at=None if receiver is None else self._made_at(receiver),
         )
+
+    def _made_at(self, receiver: int) -> int | None:
+        """The one call that makes an object."""
+        points = self.solution.points(receiver)
+        if len(points) == 1 and self.solution.sure(receiver):
+            (only,) = points
+            return only.call if isinstance(only, CalledObject) else None
+        return None
 
     def library_calls(self) -> tuple[LibraryCall, ...]:
         """Every notable library call of the file."""
@@ -285,6 +298,7 @@ class FunctionTable:
             order=order,
             in_try=self._within(frame, "try"),
             conditional=self._within(frame, "if", "match", "for", "while"),
+            point=self.describer.point_at(order, self.trace.node_frames[node]) if how == "mutate" else None,
         )
 
     def _scope(self, frame: ir.Frame) -> int:
@@ -313,6 +327,7 @@ class FunctionTable:
             binding=cast(Literal["data", "import", "function", "class", "loop"], binding),
             in_try=self._within(frame, "try"),
             conditional=self._within(frame, "if", "match", "for", "while"),
+            point=self.describer.point_at(bound.order, bound.frame),
         )
 
     def module_globals(self, names: frozenset[str]) -> dict[str, tuple[GlobalUse, ...]]:

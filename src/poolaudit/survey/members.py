@@ -5,7 +5,10 @@ Must never know what a call gives.
 
 from __future__ import annotations
 
+import sys
+
 from poolaudit.survey import ir
+from poolaudit.survey.families import APIS
 from poolaudit.survey.objects import (
     BoundObject,
     CalledObject,
@@ -29,6 +32,8 @@ from poolaudit.survey.scopes import Scopes
 _MANAGED = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
 _PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "django.utils.functional.cached_property"})
 
+_LIBRARY = sys.stdlib_module_names - {"builtins"}
+
 _LONGEST_NAME = 7
 """Dots in a canonical name beyond which nothing is followed: the longest API of interest has four."""
 
@@ -39,6 +44,9 @@ class Members(Scopes):
     def __init__(self, trace: ir.Trace) -> None:
         super().__init__(trace)
         self.attribute_sources: dict[tuple[int, str], set[int]] = {}
+        self.inherited: set[int] = set()
+        """Attribute nodes that may be a method that a class of the project has from a class of the standard library."""
+        self._stored_names: set[tuple[int | None, str | None]] = {(self._stored_on(store), store.name) for store in trace.stores}
 
     def stored_in(self, cls: int, name: str) -> set[int]:
         """The nodes that any method of the class's family stores in the attribute."""
@@ -122,16 +130,39 @@ class Members(Scopes):
                     self._edge(member, number)
                 return
         # what only subclasses define is found through any of them
+        inherits = True
         for other, family in enumerate(self._family):
             if family != self._family[value.cls]:
                 continue
             record = self.trace.classes[other]
+            inherits = inherits and name not in record.methods and name not in record.members
             if name in record.methods:
                 if isinstance(value, InstanceObject):
                     self._add(number, FunctionObject(record.methods[name], value.cls))
             elif name in record.members:
                 for member in record.members[name]:
                     self._edge(member, number)
+        if inherits and self._stored_names.isdisjoint({(None, name), (self._family[value.cls], name)}):
+            self._inherit(number, name, value)
+
+    def _inherit(self, number: int, name: str, value: InstanceObject | ClassObject) -> None:
+        """What nothing in the project defines or stores belongs to the base class of the standard library.
+
+        Other libraries' classes are not known well enough, those of other files are read; a pool's own methods are operations.
+        """
+        for base in self.external_bases(value.cls):
+            if base not in APIS and base.partition(".")[0] in _LIBRARY:
+                self.inherited.add(number)
+                self._add(number, ExternalObject(f"{base}{'()' if isinstance(value, InstanceObject) else ''}.{name}"))
+
+    def _stored_on(self, store: ir.Stored) -> int | None:
+        """The family of classes to which `self.x = ..` belongs; None for an object that is not plainly the own one."""
+        base = self.trace.nodes[store.base]
+        target = self.trace.nodes[base.target] if isinstance(base, ir.Reference) and base.target is not None else base
+        if isinstance(target, ir.ParameterValue) and self._is_receiver(target.function, target.name):
+            cls = self.trace.functions[target.function].class_id
+            return None if cls is None else self._family[cls]
+        return None
 
     def _subscript(
         self, number: int, position: int | None, value: Object, *, whole: bool = False, unpacking: bool = False

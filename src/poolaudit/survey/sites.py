@@ -17,10 +17,12 @@ from poolaudit.facts import (
     FileFacts,
     Handle,
     Import,
+    LocalCall,
     Operation,
     Point,
     PoolSite,
     Span,
+    StartMethod,
     Task,
     Use,
     Value,
@@ -38,7 +40,7 @@ from poolaudit.survey.objects import (
 from poolaudit.survey.solve import Solution
 from poolaudit.survey.tasks import TaskTable, task_argument
 from poolaudit.survey.uses import UseTable, escapes
-from poolaudit.survey.values import Describer
+from poolaudit.survey.values import Describer, start_method
 
 _ENDS = frozenset({"close", "terminate", "shutdown", "join"})
 _CALLBACKS = {"callback": 3, "error_callback": 4}
@@ -114,6 +116,7 @@ class _Assembly:
             start_method=self._start_method() or entry_start_method,
             called_at_import=frozenset(self._import_points),
             called_under_guard=frozenset(self._guard_points),
+            local_calls=tuple(self._local_calls()) if sites else (),
             names=frozenset(trace.names),
             other_texts={path: module.text for path, module in trace.modules.items() if path},
         )
@@ -154,6 +157,47 @@ class _Assembly:
             reached[function] = call
             todo.extend((inner, call) for inner in sorted(by_scope.get(function, ())))
         return reached
+
+    def _local_calls(self) -> Iterator[LocalCall]:
+        """Calls of the project's functions on the way to a pool."""
+        ways = self._ways_to_pools()
+        for call in sorted(self.solution.callees):
+            frame = self.trace.frame(call)
+            if frame.scope not in ways:
+                continue
+            run = sorted(function for function in self.solution.callees[call] if self._runs(function, call))
+            if not run:
+                continue
+            self.functions.need(*run)
+            node = self.trace.nodes[call]
+            callee = node.callee if isinstance(node, ir.Call) else call
+            yield LocalCall(
+                function=frame.scope,
+                callees=tuple(run),
+                certain=len(self.solution.points(callee)) == 1 and self.solution.sure(callee),
+                point=self.describer.point_at(call, self.trace.node_frames[call]),
+                under_guard=frame.under_guard,
+            )
+
+    def _runs(self, function: int, call: int) -> bool:
+        """Calling the function runs its body: a generator's runs when it is iterated, a coroutine's when it is awaited."""
+        record = self.trace.functions[function]
+        return not record.is_generator and (not record.is_async or self.describer.is_awaited(call))
+
+    def _ways_to_pools(self) -> set[int]:
+        """Scopes of this file that hold or use a pool, or call what does; module level."""
+        callers: dict[int, set[int]] = {}
+        for call, functions in self.solution.callees.items():
+            for function in functions:
+                callers.setdefault(function, set()).add(self.trace.frame(call).scope)
+        todo = [self.trace.frame(call).scope for call in (*self.solution.site_apis, *self.solution.operations)]
+        ways = {MODULE_SCOPE}
+        while todo:
+            scope = todo.pop()
+            if scope not in ways and self.trace.own(scope):
+                ways.add(scope)
+                todo.extend(callers.get(scope, ()))
+        return ways
 
     # -- sites
 
@@ -228,15 +272,10 @@ class _Assembly:
         call = self._import_points.get(frame.scope)
         return None if call is None else self.describer.point(call)
 
-    def _site_method(self, call: int) -> Literal["fork", "spawn", "forkserver", "unknown"] | None:
-        if call not in self.solution.site_contexts:
-            return None
-        methods = self.solution.site_contexts[call]
-        if methods == {""}:
-            return None
-        if len(methods) == 1 and methods <= {"fork", "spawn", "forkserver"}:
-            return cast(Literal["fork"], next(iter(methods)))
-        return "unknown"
+    def _site_method(self, call: int) -> StartMethod | None:
+        contexts = self.solution.site_contexts.get(call)
+        # a context that is given and cannot be read is one all the same
+        return "unknown" if contexts == set() else start_method(contexts or set())
 
     def _construction(self, call: int) -> Iterator[tuple[Argument, int]]:
         """The arguments of a construction with their nodes, what a partial binds first."""

@@ -91,7 +91,8 @@ class TaskTable:
             return make("instance", function=self._needed(self.solution.find_method(only.cls, "__call__")), class_id=only.cls)
         if isinstance(only, ExternalObject):
             name = canonical(only.name)
-            return make("builtin" if name.startswith("builtins.") else "imported", api=name)
+            # a method of an object is no name that a worker could import
+            return make("unknown" if "()" in name else "builtin" if name.startswith("builtins.") else "imported", api=name)
         if isinstance(only, CalledObject):
             return make("unknown", api=f"{canonical(only.name)}()")
         called = self._called(node)

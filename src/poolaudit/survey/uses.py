@@ -267,15 +267,11 @@ class UseTable:
             name_span=name_span,
             arguments=arguments,
             timeout=timeout,
-            awaited=self._is_awaited(call),
+            awaited=self.describer.is_awaited(call),
         )
 
     def _called_by(self, attribute: int) -> int | None:
         return next((c.taker for c in self.consumers.get(attribute, ()) if c.kind == "callee"), None)
-
-    def _is_awaited(self, call: int) -> bool:
-        following = self.trace.nodes[call + 1] if call + 1 < len(self.trace.nodes) else None
-        return isinstance(following, ir.Awaited) and following.base == call
 
     def _element(self, leaf: Leaf, holder: Holder, element: int) -> Iterator[Use]:
         node = self.trace.nodes[element]
@@ -342,7 +338,9 @@ class UseTable:
                 partners = tuple(self._partners(node, index))
                 yield self._at(call, how, holder, partners=partners, name=holder.method)
             elif how:
-                yield self._at(call, how, holder, name=holder.method, timeout=self._timeout(node), awaited=self._is_awaited(call))
+                yield self._at(
+                    call, how, holder, name=holder.method, timeout=self._timeout(node), awaited=self.describer.is_awaited(call)
+                )
 
     def _partners(self, node: ir.Call, index: int) -> Iterator[Value]:
         for other, argument in enumerate(node.arguments):

@@ -5,10 +5,10 @@ Knows a solved trace and its places. Must never know what makes a rule speak.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Literal, Protocol, cast
 
-from poolaudit.facts import Argument, Block, Handler, Name, Point, Span, Statement, Step, Value
+from poolaudit.facts import Argument, Block, Handler, Name, Point, Span, StartMethod, Statement, Step, Value
 from poolaudit.survey import ir
 from poolaudit.survey.families import canonical
 from poolaudit.survey.objects import (
@@ -34,6 +34,15 @@ class _Maker(Protocol):
     """Completes a Value with its kind, and what is particular to that kind."""
 
     def __call__(self, kind: str, **more: object) -> Value: ...
+
+
+def start_method(contexts: Set[str]) -> StartMethod | None:
+    """The one start method of some contexts ('' is the default one)."""
+    if contexts <= {""}:
+        return None
+    if len(contexts) == 1 and contexts <= {"fork", "spawn", "forkserver"}:
+        return cast(StartMethod, next(iter(contexts)))
+    return "unknown"
 
 
 class Describer:
@@ -302,7 +311,8 @@ class Describer:
             length, infinite = items[0].length, items[0].infinite
         if function is not None and self.trace.functions[function].is_generator:
             infinite = self.runs_forever(function)
-        return maker("call", api=api, function=function, items=items, length=length, infinite=infinite)
+        method = start_method(self.solution.context_calls.get(number, set()))
+        return maker("call", api=api, function=function, items=items, length=length, infinite=infinite, start_method=method)
 
     def runs_forever(self, function: int) -> bool:
         """Its body holds a `while True` that nothing leaves."""
@@ -310,6 +320,11 @@ class Describer:
             record.scope == function and record.kind == "while" and record.forever and not record.leaves & {"break", "return"}
             for record in self.trace.blocks
         )
+
+    def is_awaited(self, call: int) -> bool:
+        """The call is the whole operand of an `await`, which reading numbers next."""
+        following = self.trace.nodes[call + 1] if call + 1 < len(self.trace.nodes) else None
+        return isinstance(following, ir.Awaited) and following.base == call
 
     def arguments(self, call: int, extra: tuple[ir.CallArgument, ...] | None = None) -> tuple[Argument, ...]:
         """The arguments of a call as written."""
