@@ -1,0 +1,28 @@
+"""What a migration changes although it is offered, by name.
+
+Knows each difference that was measured. Must never know how a form is found.
+"""
+
+from __future__ import annotations
+
+from poolaudit.edits import Caveat
+
+CAVEATS: dict[str, str] = {
+    "failing-map-cancels-rest": "when a task fails, Executor.map raises at once and cancels what is queued; Pool.map runs the rest"
+    " first and then raises the failure that came first",
+    "failing-map-runs-rest": "when a task fails, Pool.map runs the rest before it raises; Executor.map cancels what is queued",
+    "rest-runs-after-failure": "when reading a result raises, leaving the block runs the tasks that wait; a Pool kills them",
+    "interrupt-waits": "after Ctrl-C the executor waits for the tasks that its workers have; a Pool kills them",
+    "default-worker-count": "under a CPU affinity, Python 3.13 and later have fewer workers by default than os.cpu_count(), so that"
+    " chunks may be smaller than those of the Pool",
+    "slower-per-task": "the tasks are tiny: an executor needs about 0.1 ms more for each than a Pool",
+    "callback-after-result": "the callback runs after result() returns; that of a Pool runs before get() does",
+    "ordered-results": "results come in the order of the tasks: the first one waits for the first task",
+    "worker-names": "worker processes are called ForkProcess-1 instead of ForkPoolWorker-1, and are no daemons",
+    "windows-limit": "on Windows an executor refuses more than 61 workers",
+}
+
+
+def caveat(name: str) -> Caveat:
+    """A named change of behaviour. Raises KeyError for a name that the table does not have."""
+    return Caveat(name, CAVEATS[name])

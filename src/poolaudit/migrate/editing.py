@@ -1,0 +1,72 @@
+"""How calls are rewritten as text: arguments added, expressions given a name, lines taken out.
+
+Knows spans, indents and line ends. Must never know a pool API.
+"""
+
+from __future__ import annotations
+
+import re
+
+from poolaudit.edits import Edit, insert, replace
+from poolaudit.facts import Argument, FileFacts, Operation, Span, Statement
+
+
+def newline(file: FileFacts) -> str:
+    """What an inserted line ends with."""
+    return "\r\n" if "\r\n" in file.text else "\n"
+
+
+def add_argument(arguments: tuple[Argument, ...], inside: Span, text: str, file: FileFacts) -> Edit:
+    """Adds an argument behind the last one, on a line of its own where the last one has one."""
+    if not arguments:
+        return insert(inside.end, text)
+    last = arguments[-1].span
+    line = file.text[file.text.rfind("\n", 0, last.start) + 1 : last.start]
+    separator = f",{newline(file)}{line}" if not line.strip() else ", "
+    return insert(last.end, f"{separator}{text}")
+
+
+def wrap(span: Span, before: str, after: str) -> tuple[Edit, Edit]:
+    """Puts text around a span."""
+    return insert(span.start, before), insert(span.end, after)
+
+
+def line_before(statement: Statement, line: str, file: FileFacts) -> Edit:
+    """A line of its own before a statement that has its line for itself."""
+    return insert(statement.span.start, f"{line}{newline(file)}{statement.indent}")
+
+
+def remove_lines(span: Span, file: FileFacts) -> Edit:
+    """Takes out the whole lines that a statement stands on, a comment behind it included."""
+    start = file.text.rfind("\n", 0, span.start) + 1
+    end = file.text.find("\n", span.end)
+    return Edit(start, len(file.text) if end < 0 else end + 1, "")
+
+
+def has_comment(span: Span, file: FileFacts) -> bool:
+    """A comment stands on the statement's last line."""
+    end = file.text.find("\n", span.end)
+    return "#" in file.text[span.end : len(file.text) if end < 0 else end]
+
+
+def unparenthesized(argument: Argument, file: FileFacts) -> str | None:
+    """What stands between the parentheses of a literal tuple argument, without a last comma; None for anything else."""
+    text = file.cut(argument.value.span).strip()
+    if argument.value.kind != "tuple" or not argument.value.literal:
+        return None
+    outer = file.cut(Span(argument.span.start, argument.span.end)).strip()
+    if not text.startswith("("):
+        text = outer.partition("=")[2].strip() if argument.keyword else outer
+    if not (text.startswith("(") and text.endswith(")")):
+        return None
+    return re.sub(r",\s*\Z", "", text[1:-1].strip())
+
+
+def rename_method(operation: Operation, name: str) -> Edit:
+    """Calls another method of the same object."""
+    return replace(operation.method_span, name)
+
+
+def drop_keyword(argument: Argument) -> Edit:
+    """Makes a keyword argument a positional one."""
+    return Edit(argument.span.start, argument.value.span.start, "")

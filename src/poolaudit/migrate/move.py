@@ -1,0 +1,71 @@
+"""One pool on its way to the other API: what every mapped operation may ask.
+
+Knows the pool, its file, the supported Pythons and the text around an expression. Must never know a mapped operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from poolaudit.facts import FileFacts, Function, Handler, Operation, Point, PoolSite, Span, Task
+from poolaudit.imports import Refusal, spell
+from poolaudit.migrate.blockers import blocked
+from poolaudit.migrate.plan import Piece
+from poolaudit.migrate.surroundings import Surroundings
+from poolaudit.settings import Settings
+
+
+@dataclass(frozen=True)
+class Move:
+    """What is moved, and what is around it."""
+
+    site: PoolSite
+    file: FileFacts
+    settings: Settings
+    code: Surroundings
+
+    @property
+    def is_thread(self) -> bool:
+        return self.site.workers == "thread"
+
+    @property
+    def name(self) -> str:
+        """What the pool is called, for messages."""
+        return self.site.name or "the pool"
+
+    @cached_property
+    def tasks(self) -> tuple[Task, ...]:
+        return tuple(operation.task for operation in self.site.operations if operation.task is not None)
+
+    @cached_property
+    def worker_code(self) -> tuple[Function, ...]:
+        """Functions that the workers are seen to run, of this file and of others."""
+        return self.file.reachable(*(task.function for task in self.tasks))
+
+    def spelled(self, module: str, name: str, where: Span) -> tuple[str, tuple[Piece, ...]]:
+        """How the file writes a name, and what that takes: imports, or a blocker when the name means something else."""
+        found = spell(self.file, module, name)
+        if isinstance(found, Refusal):
+            return name, (blocked("code-shape", where, found.message),)
+        return found.text, found.requests
+
+    def free(self, *wanted: str) -> str | None:
+        """The first of the names that the file does not use yet."""
+        return next((name for name in wanted if name not in self.file.names), None)
+
+    def handlers(self, *points: Point) -> Iterator[Handler]:
+        """Except clauses around the points, each once."""
+        seen: set[Span] = set()
+        for point in points:
+            for step in point.path:
+                if step.block.kind == "try" and step.arm == "body":
+                    for handler in step.block.handlers:
+                        if handler.header not in seen:
+                            seen.add(handler.header)
+                            yield handler
+
+    def points(self, operation: Operation) -> tuple[Point, ...]:
+        """Where an operation and what is done with its result can raise."""
+        return operation.point, *(use.point for use in operation.handle.uses)

@@ -1,0 +1,100 @@
+"""What a migration of one pool would be: edits and caveats, or what is in the way.
+
+Knows the pieces that mapped operations yield and what they add up to. Must never know a mapped operation, libcst
+or a file on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from poolaudit.edits import Caveat, Edit, ImportRequest
+from poolaudit.facts import Span
+
+Direction = Literal["executor", "pool"]
+Status = Literal["ready", "caveats", "blocked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """Why a pool cannot be migrated: the line in the way and the smallest edit that unlocks it."""
+
+    name: str
+    where: Span
+    message: str
+    unlock: str
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A small function that the new code needs at module level, before `before`."""
+
+    name: str
+    text: str
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A place that speaks of the old API and is left alone: an annotation, a patch in a test, a docstring."""
+
+    where: Span
+    message: str
+
+
+Piece: TypeAlias = "Edit | ImportRequest | Definition | Caveat | Blocker | Remark"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What becomes of one pool. `edits` are empty when it is blocked."""
+
+    site: int
+    """Index of the site in its file."""
+    to: Direction
+    blockers: tuple[Blocker, ...] = ()
+    caveats: tuple[Caveat, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    imports: tuple[ImportRequest, ...] = ()
+    forms: int = 0
+    """Calls and handlers that would be rewritten: the effort at a glance."""
+
+    @property
+    def status(self) -> Status:
+        return "blocked" if self.blockers else "caveats" if self.caveats else "ready"
+
+
+def add_up(site: int, to: Direction, pieces: Iterable[Piece], forms: int) -> Plan:
+    """The plan that pieces make. Each blocker, caveat and definition counts once, in the order of the text."""
+    blockers: dict[tuple[str, Span], Blocker] = {}
+    caveats: dict[str, Caveat] = {}
+    definitions: dict[str, Definition] = {}
+    remarks: list[Remark] = []
+    edits: list[Edit] = []
+    imports: list[ImportRequest] = []
+    for piece in pieces:
+        match piece:
+            case Blocker():
+                blockers.setdefault((piece.name, piece.where), piece)
+            case Caveat():
+                caveats.setdefault(piece.name, piece)
+            case Definition():
+                first = definitions.setdefault(piece.name, piece)
+                if piece.before < first.before:
+                    definitions[piece.name] = piece
+            case Remark():
+                remarks.append(piece)
+            case ImportRequest():
+                imports.append(piece)
+            case Edit():
+                edits.append(piece)
+    ordered = tuple(sorted(blockers.values(), key=lambda each: (each.where, each.name)))
+    named = tuple(sorted(caveats.values(), key=lambda each: each.name))
+    seen = tuple(sorted(remarks, key=lambda each: each.where))
+    if ordered:
+        return Plan(site, to, ordered, named, seen, forms=forms)
+    edits += (Edit(each.before, each.before, each.text) for each in definitions.values())
+    return Plan(site, to, (), named, seen, tuple(sorted(set(edits))), tuple(dict.fromkeys(imports)), forms)

@@ -1,0 +1,40 @@
+"""The plan of every pool of a file.
+
+Knows both directions. Must never know a single form, libcst or a file on disk.
+"""
+
+from __future__ import annotations
+
+from poolaudit.facts import FileFacts, PoolSite
+from poolaudit.migrate import to_executor
+from poolaudit.migrate.blockers import blocked
+from poolaudit.migrate.move import Move
+from poolaudit.migrate.plan import Direction, Plan, add_up
+from poolaudit.migrate.surroundings import surroundings
+from poolaudit.settings import Settings
+
+_DIRECTIONS = {"executor": ("pool", to_executor.pieces)}
+
+
+def plan(site: PoolSite, file: FileFacts, settings: Settings, to: Direction) -> Plan | None:
+    """What moving one pool takes; None for what is of that API already, or of no API that is moved."""
+    kind, pieces = _DIRECTIONS[to]
+    if site.foreign or site.kind != kind or site.workers not in ("process", "thread") or not _is_movable(site):
+        return None
+    code = surroundings(file.text)
+    if code is None:
+        return Plan(site.index, to, (blocked("code-shape", site.point.span, "the running Python cannot parse this file"),))
+    move = Move(site, file, settings, code)
+    forms = 1 + len(site.operations) + len(site.ends) + sum(len(operation.handle.uses) for operation in site.operations)
+    return add_up(site.index, to, pieces(move), forms)
+
+
+def _is_movable(site: PoolSite) -> bool:
+    """Of the standard library, or a kin of it that deserves a refusal by name."""
+    return site.stdlib or site.family == "multiprocessing.managers"
+
+
+def plans(file: FileFacts, settings: Settings, to: Direction) -> tuple[Plan, ...]:
+    """The plans of one file's own pools, in the order of the text."""
+    found = (plan(site, file, settings, to) for site in file.sites)
+    return tuple(each for each in found if each is not None)

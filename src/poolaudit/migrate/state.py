@@ -1,0 +1,78 @@
+"""What the process changes between the construction of a Pool and its first task.
+
+A forked Pool has its workers from the construction on, an executor from the first submit: the workers of one see the change and
+those of the other do not. Knows globals and calls that change the process. Must never know an edit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from poolaudit.facts import FileFacts, Function, GlobalUse, Point, Span
+from poolaudit.migrate.blockers import blocked
+from poolaudit.migrate.move import Move
+from poolaudit.migrate.plan import Piece
+
+_CHANGES = frozenset(
+    {
+        "os.chdir", "os.fchdir", "os.putenv", "os.unsetenv", "os.umask", "os.nice", "os.setuid", "os.setgid", "os.environ.update",
+        "os.environ.setdefault", "os.environ.pop", "signal.signal", "signal.setitimer", "random.seed", "numpy.random.seed",
+        "locale.setlocale", "sys.setrecursionlimit", "socket.setdefaulttimeout", "resource.setrlimit", "warnings.simplefilter",
+        "warnings.filterwarnings", "logging.basicConfig", "sys.path.insert", "sys.path.append", "decimal.setcontext", "time.tzset",
+        "gc.disable", "gc.freeze", "faulthandler.enable",
+    }
+)  # fmt: skip
+"""Library calls whose effect a forked worker inherits."""
+
+
+def state_changes(move: Move) -> Iterator[Piece]:
+    """Blockers for what is seen to change in between. An executor's workers see it, a Pool's do not."""
+    site, file = move.site, move.file
+    if move.is_thread or not site.operations or "fork" not in move.settings.start_methods(site, file):
+        return
+    first = min(
+        (operation.point for operation in site.operations), key=lambda point: (point.scope != site.point.scope, point.order)
+    )
+    for call in file.library_calls:
+        if call.api in _CHANGES and _between(call.point.scope, call.point.order, site.point, first):
+            yield blocked(
+                "state-changed-before-first-submit", call.point.span, f"`{call.api}` runs before the first task is submitted"
+            )
+    read = {use.name for function in _workers(move) for use in function.globals if use.how != "assign"}
+    for name in sorted(read):
+        for write in file.globals.get(name, ()):
+            if _is_late(write, move, first):
+                yield blocked("state-changed-before-first-submit", write.span, f"`{name}`, which the workers read, is set here")
+
+
+def _workers(move: Move) -> tuple[Function, ...]:
+    initializer = move.site.initializer
+    return move.file.reachable(*(task.function for task in (*move.tasks, *([initializer] if initializer else []))))
+
+
+def _between(scope: int, order: int, built: Point, first: Point) -> bool:
+    """In the scope of the construction, after it, and not after the first task where both are in one scope."""
+    if scope != built.scope or order < built.order:
+        return False
+    return first.scope != built.scope or order < first.order
+
+
+def _is_late(write: GlobalUse, move: Move, first: Point) -> bool:
+    """The write may fall between: in the same scope by order, or in a function of the parent that may be called in between."""
+    site, file = move.site, move.file
+    if write.function == site.point.scope:
+        return _between(write.function, write.order, site.point, first)
+    if write.function == 0 or write.function in file.called_at_import:
+        return False
+    workers = {function.id for function in _workers(move)}
+    return write.function not in workers and write.function in _called_between(site.point, first, file)
+
+
+def _called_between(built: Point, first: Point, file: FileFacts) -> set[int]:
+    """Functions that run because the text between the construction and the first task mentions them."""
+    text = file.cut(Span(built.span.end, max(first.span.end, built.span.end)))
+    scope = file.functions.get(built.scope)
+    calls = scope.calls if scope is not None else tuple(file.functions)
+    named = (identity for identity in calls if re.search(rf"\b{re.escape(file.functions[identity].name)}\b", text))
+    return {function.id for function in file.reachable(*named)}

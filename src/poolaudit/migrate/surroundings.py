@@ -1,0 +1,186 @@
+"""What stands around an expression: its parents, the statement, what is evaluated before it.
+
+Knows the file's text as `ast` reads it. Must never know a pool, a fact, libcst or a file on disk.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+from poolaudit import syntax
+from poolaudit.facts import Span
+
+EAGER = frozenset({"list", "sorted", "sum", "set", "tuple", "dict", "frozenset", "max", "min"})
+"""Builtins that read an iterator to its end at once, so that a list around it changes nothing."""
+
+_MUTATORS = frozenset(
+    {"append", "extend", "insert", "add", "update", "pop", "popitem", "popleft", "appendleft", "clear", "remove", "discard"}
+    | {"reverse", "sort", "setdefault", "fill", "write", "put", "resize", "itemset", "seek", "truncate"}
+)
+"""Methods that change their object."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """One file's tree, asked by spans. Built once per text."""
+
+    text: str
+    tree: ast.Module
+    _places: syntax.Places = field(repr=False)
+
+    @cached_property
+    def _parents(self) -> dict[ast.AST, ast.AST]:
+        return {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
+
+    @cached_property
+    def _calls(self) -> dict[Span, ast.Call]:
+        return {self._places.span(node): node for node in ast.walk(self.tree) if isinstance(node, ast.Call)}
+
+    def call(self, span: Span) -> ast.Call | None:
+        """The call expression of exactly these characters."""
+        return self._calls.get(span)
+
+    def span(self, node: ast.stmt | ast.expr) -> Span:
+        return self._places.span(node)
+
+    def parents(self, node: ast.AST) -> Iterator[ast.AST]:
+        """What holds the node, the closest first."""
+        while (above := self._parents.get(node)) is not None:
+            yield above
+            node = above
+
+    def statement(self, node: ast.AST) -> ast.stmt | None:
+        """The closest statement around an expression."""
+        return next((each for each in self.parents(node) if isinstance(each, ast.stmt)), None)
+
+    def is_read_at_once(self, call: ast.Call) -> bool:
+        """It is the only positional argument of a builtin that reads all of it: `sum(pool.map(f, xs))`."""
+        above = self._parents.get(call)
+        return (
+            isinstance(above, ast.Call)
+            and isinstance(above.func, ast.Name)
+            and above.func.id in EAGER
+            and len(above.args) == 1
+            and above.args[0] is call
+        )
+
+    def comes_first(self, node: ast.expr) -> bool:
+        """Nothing that could have an effect is evaluated before it in its statement, and it is always evaluated, once.
+
+        What stands in a line before the statement then happens at the same moment.
+        """
+        below: ast.AST = node
+        for above in self.parents(node):
+            if isinstance(above, ast.stmt):
+                return self._is_first_of(above, below)
+            if not self._is_first_in(above, below):
+                return False
+            below = above
+        return False
+
+    def _is_first_of(self, statement: ast.stmt, expression: ast.AST) -> bool:
+        match statement:
+            case ast.Expr() | ast.Return() | ast.Assign() | ast.AnnAssign():
+                return True
+            case ast.For(iter=iterable):
+                return iterable is expression
+            case ast.With(items=items):
+                return expression in (items[0], items[0].context_expr)
+            case ast.AugAssign(target=ast.Name()):
+                return True
+        return False
+
+    def _is_first_in(self, above: ast.AST, below: ast.AST) -> bool:
+        match above:
+            case ast.Call(func=function, args=arguments, keywords=keywords):
+                before = [function, *arguments, *(each.value for each in keywords)]
+                if isinstance(below, ast.keyword):
+                    below = below.value
+            case ast.keyword() | ast.Starred() | ast.Attribute() | ast.Await() | ast.UnaryOp() | ast.withitem():
+                return True
+            case ast.Tuple(elts=items) | ast.List(elts=items) | ast.Set(elts=items):
+                before = list(items)
+            case ast.Subscript(value=value):
+                before = [value]
+                if below is not value:
+                    return _is_quiet(value)
+            case ast.BinOp(left=left, right=right):
+                before = [left, right]
+            case ast.Compare(left=left, comparators=[only]):
+                before = [left, only]
+            case _:
+                return False
+        return all(_is_quiet(each) for each in before[: before.index(below)]) if below in before else False
+
+    def mutations(self, name: str, scope: ast.AST) -> Iterator[ast.stmt | ast.expr]:
+        """Where code of a scope may change the object that a plain name holds."""
+        for node in ast.walk(scope):
+            match node:
+                case (
+                    ast.Subscript(value=ast.Name(id=found), ctx=ast.Store() | ast.Del())
+                    | ast.Attribute(value=ast.Name(id=found), ctx=ast.Store() | ast.Del())
+                    | ast.AugAssign(target=ast.Name(id=found))
+                ) if found == name:
+                    yield node
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=found), attr=method)) if found == name and method in _MUTATORS:
+                    yield node
+
+    def bindings(self, name: str, scope: ast.AST) -> Iterator[Span]:
+        """Where code of a scope binds or deletes a plain name."""
+        for node in ast.walk(scope):
+            if isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load):
+                yield self._places.span(node)
+
+    def scope(self, node: ast.AST) -> ast.AST:
+        """The function around a node, or the module."""
+        functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+        return next((each for each in self.parents(node) if isinstance(each, functions)), self.tree)
+
+    def block(self, statement: ast.stmt) -> list[ast.stmt]:
+        """The statements among which it stands."""
+        above = self._parents[statement]
+        bodies = (getattr(above, name, None) for name in ("body", "orelse", "finalbody"))
+        return next((body for body in bodies if isinstance(body, list) and statement in body), [statement])
+
+    def statement_at(self, span: Span) -> ast.stmt | None:
+        """The statement of exactly these characters."""
+        return self._statements.get(span)
+
+    @cached_property
+    def _statements(self) -> dict[Span, ast.stmt]:
+        return {self._places.span(node): node for node in ast.walk(self.tree) if isinstance(node, ast.stmt)}
+
+
+def _is_quiet(node: ast.AST) -> bool:
+    """Evaluating it early or late makes no difference: names, constants, attributes of names."""
+    return all(
+        isinstance(each, (ast.Name, ast.Constant, ast.Attribute, ast.expr_context, ast.Tuple, ast.operator, ast.BinOp))
+        for each in ast.walk(node)
+    )
+
+
+def is_quiet(expression: str) -> bool:
+    """An expression whose text may be written twice: names, attributes, constants and arithmetic of them."""
+    try:
+        return _is_quiet(ast.parse(f"({expression}\n)", mode="eval").body)
+    except SyntaxError:
+        return False
+
+
+def is_simple(expression: str) -> bool:
+    """A name or dotted name: it needs no parentheses anywhere."""
+    return re.fullmatch(r"[A-Za-z_][\w.]*", expression) is not None
+
+
+@lru_cache(maxsize=4)
+def surroundings(text: str) -> Surroundings | None:
+    """The tree of a text; None when the running Python cannot parse it."""
+    try:
+        tree = syntax.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return Surroundings(text, tree, syntax.Places(text))

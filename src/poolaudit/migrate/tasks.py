@@ -1,0 +1,63 @@
+"""What a task does that the two APIs answer differently: it ends the process, raises a timeout, or is tiny.
+
+Knows functions that a worker runs. Must never know an edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from poolaudit.facts import Operation
+from poolaudit.migrate.blockers import blocked
+from poolaudit.migrate.move import Move
+from poolaudit.migrate.plan import Piece
+
+_EXITS = frozenset({"sys.exit", "builtins.exit", "builtins.quit"})
+_EXIT_CLASSES = frozenset({"builtins.SystemExit", "builtins.KeyboardInterrupt", "builtins.BaseException"})
+_TIMEOUTS = frozenset({"builtins.TimeoutError", "concurrent.futures.TimeoutError", "asyncio.TimeoutError", "socket.timeout"})
+
+TINY = 15
+"""Function.weight below which a body is plain arithmetic (facts.Function)."""
+
+
+def exits(move: Move, operation: Operation) -> Iterator[Piece]:
+    """A task that ends its process by an exception."""
+    if operation.task is None:
+        return
+    if operation.task.api in _EXITS:
+        yield blocked("task-exits", operation.task.span, f"`{operation.task.name}` raises SystemExit in the worker")
+    for function in move.file.reachable(operation.task.function):
+        for call in function.library_calls:
+            if call.api in _EXITS:
+                yield blocked("task-exits", operation.task.span, f"`{function.name}` calls `{call.api}` in the worker")
+        for raised in function.raises:
+            if raised.exception is not None and raised.exception.api in _EXIT_CLASSES:
+                yield blocked(
+                    "task-exits", operation.task.span, f"`{function.name}` raises {raised.exception.text} in the worker"
+                )
+
+
+def may_raise_timeout(move: Move, operation: Operation) -> bool:
+    """The task is not seen to never raise a TimeoutError of its own."""
+    task = operation.task
+    if task is None or task.function is None:
+        return task is None or task.api is None or not task.api.startswith(("math.", "builtins."))
+    for function in move.file.reachable(task.function):
+        if not function.complete or any(
+            call.api.startswith(("socket.", "urllib.", "requests.")) for call in function.library_calls
+        ):
+            return True
+        if any(raised.exception is None or raised.exception.api in _TIMEOUTS for raised in function.raises):
+            return True
+    return False
+
+
+def is_tiny(move: Move, operation: Operation) -> bool:
+    """The task is plain arithmetic: what an executor adds for each task shows."""
+    task = operation.task
+    if task is None:
+        return False
+    if task.function is None:
+        return task.api is not None and task.api.startswith("math.")
+    function = move.file.functions.get(task.function)
+    return function is not None and function.complete and not function.has_loop and function.weight < TINY

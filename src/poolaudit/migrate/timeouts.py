@@ -1,0 +1,50 @@
+"""`get(timeout)` to `result(timeout)`: the class of the timeout, and what happens to a task that is late.
+
+Knows which handler catches which class (evidence.timeout_classes). Must never know how a call is rewritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from poolaudit.edits import replace
+from poolaudit.evidence.timeout_classes import POOL
+from poolaudit.facts import Name, Operation, Use, Value
+from poolaudit.migrate.blockers import blocked
+from poolaudit.migrate.move import Move
+from poolaudit.migrate.plan import Piece
+from poolaudit.migrate.tasks import may_raise_timeout
+
+_CATCH_ALL = frozenset({"builtins.Exception", "builtins.BaseException"})
+
+
+def is_timed(use: Use) -> bool:
+    """It waits for a limited time."""
+    value: Value | None = use.timeout
+    return value is not None and not (value.kind == "const" and value.const is None)
+
+
+def timed_get(move: Move, operation: Operation, use: Use) -> Iterator[Piece]:
+    """What a get() with a timeout takes: no exit that kills, and a handler for the class of the other API."""
+    if any(end.how in ("with-exit", "terminate", "stack") for end in move.site.ends):
+        yield blocked("timeout-relies-on-terminate", use.point.span, f"after this timeout the end of {move.name} kills the task")
+        return
+    handlers = list(move.handlers(use.point))
+    names = [name for handler in handlers for name in handler.types if name.api in POOL.names]
+    wide = any(not handler.types or any(name.api in _CATCH_ALL for name in handler.types) for handler in handlers)
+    if not names and not wide:
+        yield blocked("timeout-handler-unresolved", use.point.span, "no handler of this timeout is seen")
+        return
+    if names and may_raise_timeout(move, operation):
+        task = operation.task.name if operation.task else "the task"
+        yield blocked("task-may-raise-timeout", use.point.span, f"`{task}` is not seen to never raise TimeoutError")
+        return
+    for name in names:
+        yield from _renamed(move, name)
+
+
+def _renamed(move: Move, name: Name) -> Iterator[Piece]:
+    """The class of concurrent.futures, spelled through its module: a bare TimeoutError would hide the builtin."""
+    spelled, needed = move.spelled("concurrent.futures", "", name.span)
+    yield from needed
+    yield replace(name.span, f"{spelled}.TimeoutError")

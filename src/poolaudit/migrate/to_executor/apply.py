@@ -1,0 +1,65 @@
+"""`pool.apply(f, args, kwds)` to `pool.submit(f, *args, **kwds).result()`. Must never know another method of Pool."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from poolaudit.edits import Edit, insert
+from poolaudit.facts import Argument, Operation
+from poolaudit.migrate.blockers import blocked
+from poolaudit.migrate.editing import drop_keyword, rename_method, unparenthesized
+from poolaudit.migrate.move import Move
+from poolaudit.migrate.plan import Piece
+
+
+def pieces(move: Move, operation: Operation) -> Iterator[Piece]:
+    """Submits and waits."""
+    yield from submitted(move, operation)
+    yield insert(operation.point.span.end, ".result()")
+
+
+def submitted(move: Move, operation: Operation, also: frozenset[str] = frozenset()) -> Iterator[Piece]:
+    """The call of submit: a literal tuple or dict is written out. `also`: keywords that the caller deals with."""
+    function, args, kwds = (operation.argument(name, index) for index, name in enumerate(("func", "args", "kwds")))
+    known = [each for each in operation.arguments if each in (function, args, kwds)]
+    others = [each for each in operation.arguments if each not in known and each.keyword not in also]
+    in_order = known == [each for each in (function, args, kwds) if each is not None]
+    if function is None or others or not in_order or any(each.star for each in operation.arguments):
+        yield blocked("unclear-arguments", operation.argument_list, f"what `{operation.method}` is given is not plain")
+        return
+    yield rename_method(operation, "submit")
+    if function.keyword is not None:
+        yield drop_keyword(function)
+    if args is not None:
+        yield _written_out(move, operation, args, "*", unparenthesized(args, move.file))
+    if kwds is not None:
+        yield _written_out(move, operation, kwds, "**", _keywords(move, kwds))
+
+
+def _written_out(move: Move, operation: Operation, argument: Argument, star: str, inner: str | None) -> Edit:
+    """`, (a, b)` to `, a, b`; an empty tuple goes, with the comma before it; anything else gets its star."""
+    start = argument.span.start
+    if inner is None:
+        return Edit(start, argument.value.span.start, star) if argument.keyword else insert(start, star)
+    if inner:
+        return Edit(start, argument.span.end, inner)
+    before = operation.arguments[operation.arguments.index(argument) - 1].span.end
+    return Edit(before, argument.span.end, "")
+
+
+def _keywords(move: Move, argument: Argument) -> str | None:
+    """A literal dict of plain names, or dict(k=v), as keywords; None for anything else."""
+    text = move.file.cut(argument.value.span)
+    try:
+        node = ast.parse(f"({text}\n)", mode="eval").body
+    except SyntaxError:
+        return None
+    source = f"({text}\n)"
+    match node:
+        case ast.Dict(keys=keys, values=values):
+            names = [each.value for each in keys if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+            if len(names) == len(keys) and all(name.isidentifier() and name not in ("self", "fn") for name in names):
+                parts = (f"{name}={ast.get_source_segment(source, value)}" for name, value in zip(names, values, strict=True))
+                return ", ".join(parts)
+    return None

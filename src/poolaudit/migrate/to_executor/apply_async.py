@@ -1,0 +1,185 @@
+"""`pool.apply_async(f, args)` ... `.get()` to `pool.submit(f, *args)` ... `.result()`. Must never know another method of Pool."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from poolaudit.edits import Edit, insert, replace
+from poolaudit.facts import Argument, Operation, Use, before
+from poolaudit.migrate.blockers import blocked
+from poolaudit.migrate.caveats import caveat
+from poolaudit.migrate.editing import newline
+from poolaudit.migrate.move import Move
+from poolaudit.migrate.outstanding import is_retrieved, joined_after
+from poolaudit.migrate.plan import Definition, Piece
+from poolaudit.migrate.tasks import is_tiny
+from poolaudit.migrate.timeouts import is_timed, timed_get
+from poolaudit.migrate.to_executor.apply import submitted
+
+_CALLBACKS = frozenset({"callback", "error_callback"})
+_FOLLOWED = frozenset({"iterate", "consume", "len", "index", "drop", "test", "zip"})
+"""Uses of a collection of handles, or of a handle as a value, that are the same for both."""
+
+DONE = "_done"
+
+
+def pieces(move: Move, operation: Operation) -> Iterator[Piece]:
+    """The future and everything that is done with it."""
+    yield from submitted(move, operation, _CALLBACKS)
+    yield from _mutations(move, operation)
+    yield from _callbacks(move, operation)
+    yield from _handle(move, operation)
+    if not is_retrieved(operation, move.site):
+        yield blocked(
+            "unretrieved-at-exit", operation.point.span, f"nothing waits for this `apply_async` before {move.name} ends"
+        )
+    elif joined_after(operation, move.site) is None and operation.handle.chained != "get" and _exit_kills(move):
+        yield caveat("rest-runs-after-failure")
+    if operation.loop is not None and is_tiny(move, operation):
+        yield caveat("slower-per-task")
+
+
+def _exit_kills(move: Move) -> bool:
+    return any(end.how in ("with-exit", "terminate", "stack") for end in move.site.ends)
+
+
+def _handle(move: Move, operation: Operation) -> Iterator[Piece]:
+    if not operation.handle.complete:
+        escape = next(iter(operation.handle.escapes), None)
+        where = escape.point.span if escape is not None else operation.point.span
+        yield blocked("async-handle-escapes", where, "what becomes of this result is not seen")
+        return
+    for use in operation.handle.uses:
+        yield from _used(move, operation, use)
+
+
+def _used(move: Move, operation: Operation, use: Use) -> Iterator[Piece]:
+    if use.via == "item" or (use.via != "direct" and use.how in _FOLLOWED):
+        return
+    if use.point.span.path:
+        yield blocked("other-file", operation.point.span, f"the result is used in {use.point.span.path}")
+    elif use.how in ("get", "ready") and use.name_span is not None:
+        yield replace(use.name_span, "result" if use.how == "get" else "done")
+        if use.how == "get" and is_timed(use):
+            yield from timed_get(move, operation, use)
+    elif use.how == "wait":
+        yield from _wait(move, use)
+    elif use.how == "successful" and use.name_span is not None:
+        known = [
+            other for other in operation.handle.uses if other.how in ("get", "wait", "ready") and before(other.point, use.point)
+        ]
+        if not known:
+            yield blocked("successful-before-ready", use.point.span, "whether the result is there is not known here")
+        yield Edit(use.name_span.start, use.point.span.end, "exception() is None")
+        if _needs_parentheses(move, use):
+            yield insert(use.point.span.start, "(")
+            yield insert(use.point.span.end, ")")
+    elif use.how not in ("test", "drop"):
+        yield blocked("async-handle-escapes", use.point.span, "the result is used in a way that is not followed")
+
+
+def _needs_parentheses(move: Move, use: Use) -> bool:
+    call = move.code.call(use.point.span)
+    above = next(iter(move.code.parents(call)), None) if call is not None else None
+    return not isinstance(above, (ast.Assign, ast.Return, ast.Expr, ast.If, ast.While, ast.Call, ast.BoolOp, ast.IfExp))
+
+
+def _wait(move: Move, use: Use) -> Iterator[Piece]:
+    """`r.wait(t)` to `wait([r], t)`: both come back without an exception when time is up."""
+    if use.name_span is None:
+        return
+    spelled, needed = move.spelled("concurrent.futures", "wait", use.point.span)
+    yield from needed
+    yield insert(use.point.span.start, f"{spelled}([")
+    dot = move.file.text.rindex(".", use.point.span.start, use.name_span.start)
+    opening = move.file.text.index("(", use.name_span.end) + 1
+    yield Edit(dot, opening, "], " if use.arguments else "]")
+
+
+def _mutations(move: Move, operation: Operation) -> Iterator[Piece]:
+    """Arguments that the parent changes after the submission: the executor pickles them later than the Pool."""
+    if move.is_thread:
+        return
+    call = move.code.call(operation.point.span)
+    args = operation.argument("args", 1)
+    if call is None or args is None:
+        return
+    scope = move.code.scope(call)
+    start = operation.point.span.start
+    loop = operation.loop.span if operation.loop is not None else None
+    for name in sorted(_plain_names(move, args)):
+        for node in move.code.mutations(name, scope):
+            where = move.code.span(node)
+            again = loop is not None and where in loop and not _is_fresh(name, operation)
+            if where.start > start or again:
+                yield blocked("argument-mutated-after-submit", where, f"`{name}`, an argument of the task, is changed here")
+
+
+def _plain_names(move: Move, args: Argument) -> set[str]:
+    try:
+        node = ast.parse(f"({move.file.cut(args.value.span)}\n)", mode="eval").body
+    except SyntaxError:
+        return set()
+    items = node.elts if isinstance(node, (ast.Tuple, ast.List)) else [node]
+    return {item.id for item in items if isinstance(item, ast.Name)}
+
+
+def _is_fresh(name: str, operation: Operation) -> bool:
+    """The loop gives the name a new object each time round, before the submission."""
+    return operation.loop is not None and name in operation.loop.rebinds
+
+
+def _callbacks(move: Move, operation: Operation) -> Iterator[Piece]:
+    given = {each.keyword: each for each in operation.arguments if each.keyword in _CALLBACKS}
+    given = {name: each for name, each in given.items() if not (each.value.kind == "const" and each.value.const is None)}
+    for argument in (each for each in operation.arguments if each.keyword in _CALLBACKS):
+        index = operation.arguments.index(argument)
+        yield Edit(operation.arguments[index - 1].span.end, argument.span.end, "")
+    if not given:
+        return
+    if not operation.handle.bare or joined_after(operation, move.site) is None:
+        yield blocked(
+            "callback-effect-read-early", operation.point.span, "what the callback does may be read before the pool is joined"
+        )
+    if any(step.block.kind == "with" and "lock" in move.file.cut(step.block.header).lower() for step in operation.point.path):
+        yield blocked("callback-under-lock", operation.point.span, "the task is submitted with a lock held")
+    known = dict(operation.callbacks)
+    for name, argument in given.items():
+        task = known.get(str(name))
+        if (task is None or task.function is None) and not _is_append(argument):
+            yield blocked("callback-unknown", argument.span, f"what `{argument.value.text}` does is not seen")
+    arguments = ", ".join(move.file.cut(each.value.span) for each in given.values())
+    if list(given) == ["error_callback"]:
+        arguments = f"None, {arguments}"
+    yield insert(operation.point.span.end, f".add_done_callback({DONE}({arguments}))")
+    yield from _done_definition(move, operation)
+
+
+def _is_append(argument: Argument) -> bool:
+    """`results.append`: a method that only keeps what it is given."""
+    return argument.value.text.rpartition(".")[2] in ("append", "add", "extend", "update", "put", "set")
+
+
+def _done_definition(move: Move, operation: Operation) -> Iterator[Piece]:
+    end = newline(move.file)
+    lines = (
+        f"def {DONE}(callback, error_callback=None):",
+        "    def done(future):",
+        "        error = future.exception()",
+        "        if error is None:",
+        "            if callback is not None:",
+        "                callback(future.result())",
+        "        elif error_callback is not None:",
+        "            error_callback(error)",
+        "",
+        "    return done",
+        "",
+        "",
+        "",
+    )
+    text = end.join(lines)
+    if text not in move.file.text:
+        if DONE in move.file.names:
+            yield blocked("code-shape", operation.point.span, f"`{DONE}` already means something else in this file")
+        yield Definition(DONE, text, operation.point.statement.top.start)

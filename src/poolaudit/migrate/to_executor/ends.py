@@ -1,0 +1,162 @@
+"""close(), join() and terminate() to shutdown(), and every other use of the pool itself. Must never know an operation's form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from poolaudit.edits import Edit, replace
+from poolaudit.facts import End, Use, before
+from poolaudit.migrate.blockers import blocked
+from poolaudit.migrate.caveats import caveat
+from poolaudit.migrate.editing import has_comment, remove_lines
+from poolaudit.migrate.move import Move
+from poolaudit.migrate.outstanding import is_retrieved
+from poolaudit.migrate.plan import Piece
+from poolaudit.survey.families import BLOCKING_METHODS
+
+_CALLS = ("close", "join", "terminate")
+_HARMLESS_TESTS = ("is None", "is not None")
+
+
+def pieces(move: Move) -> Iterator[Piece]:
+    """How the pool ends, and what else happens to it."""
+    yield from _escapes(move)
+    ends = [end for end in move.site.ends if end.how in _CALLS]
+    yield from _unmapped(move)
+    for end in ends:
+        if end.how == "terminate":
+            yield from _terminated(move, end)
+    yield from _closed_before(move)
+    if not move.site.ends and move.site.complete and not all(is_retrieved(each, move.site) for each in move.site.operations):
+        yield blocked("pool-never-closed", move.site.point.span, f"nothing ends {move.name}, and work may be outstanding")
+    yield from _calls(move, ends)
+
+
+def _escapes(move: Move) -> Iterator[Piece]:
+    if move.site.binding == "returned":
+        yield blocked("pool-escapes", move.site.point.span, "the pool is returned")
+        return
+    named = False
+    for use in move.site.uses:
+        if use.how == "method" and use.name.startswith("_"):
+            named = True
+            yield blocked("private-attribute", use.point.span, f"`{use.name}` is private to Pool")
+        elif use.how == "test" and _is_none_test(move, use):
+            continue
+        else:
+            named = True
+            how = {"pass": "passed on", "return": "returned", "yield": "yielded", "store": "stored", "put": "stored"}.get(
+                use.how, "used"
+            )
+            yield blocked("pool-escapes", use.point.span, f"{move.name} is {how} here")
+    if not move.site.complete and not named:
+        yield blocked("pool-escapes", move.site.point.span, f"not every use of {move.name} is seen")
+    if sum(end.how == "with-exit" for end in move.site.ends) > 1:
+        yield blocked("pool-reentered", move.site.point.span, f"{move.name} is entered more than once")
+
+
+def _is_none_test(move: Move, use: Use) -> bool:
+    text = move.file.cut(use.point.statement.span) if use.point.statement.form != "header" else _header_text(move, use)
+    return "isinstance" not in text
+
+
+def _header_text(move: Move, use: Use) -> str:
+    start = use.point.statement.span.start
+    end = move.file.text.find("\n", use.point.span.end)
+    return move.file.text[start : end if end >= 0 else len(move.file.text)]
+
+
+def _unmapped(move: Move) -> Iterator[Piece]:
+    for end in move.site.ends:
+        if end.how in ("closing", "atexit", "finalize"):
+            yield blocked("unmapped-method", end.point.span, f"an executor has no `close` for {end.how}")
+
+
+def _terminated(move: Move, end: End) -> Iterator[Piece]:
+    """Allowed where nothing can be outstanding: all results are there, or the pool was closed and joined."""
+    joined = [other for other in move.site.ends if other.how == "join" and before(other.point, end.point) and not other.handler]
+    if joined and any(other.how == "close" and before(other.point, joined[0].point) for other in move.site.ends):
+        return
+    for operation in move.site.operations:
+        if operation.method in BLOCKING_METHODS or operation.handle.chained == "get":
+            continue
+        if end.handler or not is_retrieved(operation, move.site):
+            line = move.file.text.count("\n", 0, operation.point.span.start) + 1
+            yield blocked(
+                "terminate-with-outstanding-work", end.point.span, f"what line {line} has submitted may still run at terminate()"
+            )
+        else:
+            yield caveat("rest-runs-after-failure")
+
+
+def _closed_before(move: Move) -> Iterator[Piece]:
+    """A submission after the end, with a handler for what a Pool raises then."""
+    for operation in move.site.operations:
+        closed = any(
+            before(end.point, operation.point) and end.how in ("close", "with-exit", "terminate") for end in move.site.ends
+        )
+        for handler in move.handlers(operation.point) if closed else ():
+            for name in handler.types:
+                if name.api == "builtins.ValueError":
+                    yield blocked("closed-pool-error-caught", name.span, f"ValueError of a closed {move.name} is handled")
+        for handler in move.handlers(*move.points(operation)):
+            for name in handler.types:
+                api = name.api or name.text
+                if api.startswith("multiprocessing.") and not api.endswith("TimeoutError"):
+                    yield blocked("pool-exception-class-caught", name.span, f"`{name.text}` is handled, which only Pool raises")
+
+
+def _calls(move: Move, ends: list[End]) -> Iterator[Piece]:
+    """One shutdown() for a close() or terminate() and the join() that follows."""
+    done: set[int] = set()
+    for index, end in enumerate(ends):
+        if index in done:
+            continue
+        if end.point.span.path:
+            yield blocked("other-file", move.site.point.span, f"`{end.how}` is called in {end.point.span.path}")
+            continue
+        if end.point.statement.form != "expression" or not end.point.statement.alone:
+            yield blocked("code-shape", end.point.span, f"`{end.how}` shares its line with others")
+            continue
+        join = _join_behind(move, end, ends)
+        if end.how != "join" and join is not None:
+            done.add(ends.index(join))
+            if has_comment(join.point.statement.span, move.file) or not _adjacent(move, end, join):
+                yield from _shut(move, join)
+                yield from _drop(move, end)
+            else:
+                yield from _shut(move, end)
+                yield remove_lines(join.point.statement.span, move.file)
+        else:
+            yield from _shut(move, end)
+
+
+def _join_behind(move: Move, end: End, ends: list[End]) -> End | None:
+    """The join() in the same block."""
+    statement = move.code.statement_at(end.point.statement.span)
+    block = move.code.block(statement) if statement is not None else []
+    here = {move.code.span(each) for each in block}
+    later = (other for other in ends if other.how == "join" and before(end.point, other.point))
+    return next((other for other in later if other.point.statement.span in here), None)
+
+
+def _adjacent(move: Move, end: End, join: End) -> bool:
+    return not move.file.text[end.point.statement.span.end : join.point.statement.span.start].strip()
+
+
+def _shut(move: Move, end: End) -> Iterator[Piece]:
+    text = move.file.cut(end.point.span)
+    receiver = text[: text.rindex(f".{end.how}")] if f".{end.how}" in text else ""
+    if not receiver:
+        yield blocked("code-shape", end.point.span, f"`{end.how}` is called through something else")
+        return
+    yield replace(end.point.span, f"{receiver}.shutdown()")
+
+
+def _drop(move: Move, end: End) -> Iterator[Piece]:
+    """close() goes where the join() behind it becomes the shutdown()."""
+    span = end.point.statement.span
+    if has_comment(span, move.file):
+        yield Edit(span.start, span.end, "pass")
+    else:
+        yield remove_lines(span, move.file)

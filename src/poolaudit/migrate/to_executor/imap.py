@@ -1,0 +1,103 @@
+"""`pool.imap(f, xs, k)` to `pool.map(f, xs, chunksize=k)`: only for what is a list already.
+
+Must never know another method of Pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from poolaudit.edits import insert
+from poolaudit.facts import Argument, Operation, Use, inside
+from poolaudit.migrate.blockers import blocked
+from poolaudit.migrate.caveats import caveat
+from poolaudit.migrate.chunks import ALWAYS_ONE, given_chunksize, is_sized
+from poolaudit.migrate.editing import drop_keyword, rename_method
+from poolaudit.migrate.move import Move
+from poolaudit.migrate.plan import Piece
+from poolaudit.migrate.tasks import is_tiny
+
+
+def pieces(move: Move, operation: Operation) -> Iterator[Piece]:
+    """The iterator of the executor, read by the same loop."""
+    yield from iterator(move, operation)
+
+
+def iterator(move: Move, operation: Operation) -> Iterator[Piece]:
+    """The call, and what must hold of its iterable and of who reads it."""
+    yield from checked_arguments(move, operation)
+    yield rename_method(operation, "map")
+    chunksize = operation.argument("chunksize", 2)
+    if chunksize is not None:
+        if given_chunksize(chunksize) is None and not move.is_thread:
+            yield blocked("unclear-chunksize", chunksize.span, f"`{chunksize.value.text}` may be None or 0")
+        elif chunksize.keyword is None:
+            yield insert(chunksize.span.start, "chunksize=")
+    tasks = operation.argument("iterable", 1)
+    many = tasks is not None and (tasks.value.length is None or tasks.value.length > ALWAYS_ONE)
+    if many and (chunksize is None or chunksize.value.const == 1) and is_tiny(move, operation):
+        yield caveat("slower-per-task")
+    yield from read_whole(move, operation)
+
+
+def checked_arguments(move: Move, operation: Operation) -> Iterator[Piece]:
+    """A function and a list, in this order."""
+    function, tasks = operation.argument("func", 0), operation.argument("iterable", 1)
+    if function is None or tasks is None or operation.arguments[:2] != (function, tasks):
+        yield blocked("unclear-arguments", operation.argument_list, f"what `{operation.method}` is given is not plain")
+        return
+    if any(argument.star for argument in operation.arguments) or len(operation.arguments) > 3:
+        yield blocked("unclear-arguments", operation.argument_list, f"what `{operation.method}` is given is not plain")
+    for argument in (function, tasks):
+        if argument.keyword is not None:
+            yield drop_keyword(argument)
+    yield from _materialised(tasks)
+
+
+def _materialised(tasks: Argument) -> Iterator[Piece]:
+    if tasks.value.infinite:
+        yield blocked("imap-unbounded-iterable", tasks.value.span, f"`{tasks.value.text}` has no end")
+    elif not is_sized(tasks.value):
+        yield blocked("imap-generator-argument", tasks.value.span, f"`{tasks.value.text}` is not seen to be a list")
+
+
+def read_whole(move: Move, operation: Operation) -> Iterator[Piece]:
+    """The iterator is read in place, while the pool is open, to its end or dropped by its loop."""
+    if not operation.handle.complete:
+        yield blocked("async-handle-escapes", operation.point.span, "who reads the results is not seen")
+        return
+    reads = [use for use in operation.handle.uses if use.via in ("direct", "view")]
+    if not any(use.how in ("iterate", "consume") for use in reads):
+        yield blocked("unretrieved-at-exit", operation.point.span, f"the results are not seen to be read before {move.name} ends")
+    for use in reads:
+        yield from _read(move, operation, use)
+
+
+def _read(move: Move, operation: Operation, use: Use) -> Iterator[Piece]:
+    block = move.site.with_block
+    if use.point.span.path:
+        yield blocked("other-file", operation.point.span, "the results are read in another file")
+    elif use.how == "next":
+        timed = use.timeout is not None or bool(use.arguments)
+        name = "imap-next-timeout" if timed and use.name == "next" else "imap-resumed-after-exception"
+        if name == "imap-next-timeout" or any(True for _ in move.handlers(use.point)):
+            yield blocked(name, use.point.span, "results are taken one by one")
+        else:
+            yield blocked("early-exit-from-imap", use.point.span, "results are taken one by one, maybe not all of them")
+    elif use.how not in ("iterate", "consume", "drop", "test"):
+        yield blocked("async-handle-escapes", use.point.span, "the iterator is used in a way that is not followed")
+    elif block is not None and not inside(use.point, block):
+        yield blocked("unretrieved-at-exit", use.point.span, f"the results are read after {move.name} has ended")
+    elif use.how == "iterate" and leaves_early(use) and not _in_place(operation, use):
+        yield blocked("early-exit-from-imap", use.point.span, "the loop may be left while the iterator lives on")
+
+
+def leaves_early(use: Use) -> bool:
+    """The loop over it has a break or return, or may raise on purpose."""
+    last = use.point.path[-1:] or ()
+    return any({"break", "return", "raise"} & set(step.block.leaves) for step in last)
+
+
+def _in_place(operation: Operation, use: Use) -> bool:
+    """No name keeps the iterator alive behind the loop."""
+    return operation.point.statement.form == "header" and operation.point.statement.span == use.point.statement.span
