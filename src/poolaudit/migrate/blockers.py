@@ -50,12 +50,14 @@ BLOCKERS: dict[str, Reason] = {
         "Keep the number of workers in a name that both places can read, or pass chunksize.",
     ),
     "maxtasksperchild": Reason(
-        "max_tasks_per_child needs Python 3.11, switches fork to spawn without a word, and hangs on 3.11 to 3.13 when it is above 1"
+        "max_tasks_per_child needs Python 3.11, switches fork to spawn without a word, and hangs on 3.11 to 3.13 when it is"
+        " above 1"
         " (gh-115634).",
         "Drop maxtasksperchild, or keep the Pool.",
     ),
     "state-changed-before-first-submit": Reason(
-        "A Pool forks its workers when it is built, an executor at the first submit: what the process changes in between is seen by"
+        "A Pool forks its workers when it is built, an executor at the first submit: what the process changes in between is"
+        " seen by"
         " the workers of one and not of the other.",
         "Change the state before the pool is built.",
     ),
@@ -67,7 +69,8 @@ BLOCKERS: dict[str, Reason] = {
         "The executor refuses a chunksize of None or 0, which Pool takes.", "Pass a chunksize that is plainly at least 1."
     ),
     "argument-mutated-after-submit": Reason(
-        "Pool pickles the arguments at once, the executor only when its queue has room: a later change reaches the tasks that wait.",
+        "Pool pickles the arguments at once, the executor only when its queue has room: a later change reaches the tasks that"
+        " wait.",
         "Pass a copy.",
     ),
     "task-exits": Reason(
@@ -103,7 +106,8 @@ BLOCKERS: dict[str, Reason] = {
         "Read all results, or keep the Pool.",
     ),
     "imap-generator-argument": Reason(
-        "imap reads its iterable item by item in a thread, Executor.map reads all of it before it returns: what a generator yields,"
+        "imap reads its iterable item by item in a thread, Executor.map reads all of it before it returns: what a generator"
+        " yields,"
         " raises or reuses is seen at another time.",
         "Pass a list.",
     ),

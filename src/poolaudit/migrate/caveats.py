@@ -8,12 +8,14 @@ from __future__ import annotations
 from poolaudit.edits import Caveat
 
 CAVEATS: dict[str, str] = {
-    "failing-map-cancels-rest": "when a task fails, Executor.map raises at once and cancels what is queued; Pool.map runs the rest"
+    "failing-map-cancels-rest": "when a task fails, Executor.map raises at once and cancels what is queued; Pool.map runs the"
+    " rest"
     " first and then raises the failure that came first",
     "failing-map-runs-rest": "when a task fails, Pool.map runs the rest before it raises; Executor.map cancels what is queued",
     "rest-runs-after-failure": "when reading a result raises, leaving the block runs the tasks that wait; a Pool kills them",
     "interrupt-waits": "after Ctrl-C the executor waits for the tasks that its workers have; a Pool kills them",
-    "default-worker-count": "under a CPU affinity, Python 3.13 and later have fewer workers by default than os.cpu_count(), so that"
+    "default-worker-count": "under a CPU affinity, Python 3.13 and later have fewer workers by default than os.cpu_count(),"
+    " so that"
     " chunks may be smaller than those of the Pool",
     "slower-per-task": "the tasks are tiny: an executor needs about 0.1 ms more for each than a Pool",
     "callback-after-result": "the callback runs after result() returns; that of a Pool runs before get() does",

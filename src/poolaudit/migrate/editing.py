@@ -36,6 +36,13 @@ def line_before(statement: Statement, line: str, file: FileFacts) -> Edit:
     return insert(statement.span.start, f"{line}{newline(file)}{statement.indent}")
 
 
+def line_after(statement: Statement, line: str, file: FileFacts) -> Edit:
+    """A line of its own behind a statement that has its line for itself."""
+    end = file.text.find("\n", statement.span.end)
+    end = len(file.text) if end < 0 else end - file.text[:end].endswith("\r")
+    return insert(end, f"{newline(file)}{statement.indent}{line}")
+
+
 def remove_lines(span: Span, file: FileFacts) -> Edit:
     """Takes out the whole lines that a statement stands on, a comment behind it included."""
     start = file.text.rfind("\n", 0, span.start) + 1

@@ -16,7 +16,8 @@ from poolaudit.migrate.plan import Piece
 
 _LEAVES_TRACES = re.compile(
     r"""
-    \bprint\s*\( | \bopen\s*\([^()]*["'][rbtU]*[wax+] | \bos\.(?!path\b|getpid\b|cpu_count\b|environ\b|listdir\b|sep\b|fspath\b)\w+\s*\(
+    \bprint\s*\( | \bopen\s*\([^()]*["'][rbtU]*[wax+]
+    | \bos\.(?!path\b|getpid\b|cpu_count\b|environ\b|listdir\b|sep\b|fspath\b)\w+\s*\(
     | \b(?:shutil|subprocess|logging|sqlite3|socket|requests|urllib)\.\w | \bglobal\s+\w
     | \.(?:write\w*|save\w*|dump|to_(?:csv|parquet|json|pickle|excel|sql|hdf|feather)|mkdir|touch|unlink|rename|symlink_to
         |info|debug|warning|error|exception|critical|log|execute\w*|commit|post|put|send\w*|imwrite|set|add|release)\s*\(

@@ -19,7 +19,8 @@ _CHANGES = frozenset(
         "os.chdir", "os.fchdir", "os.putenv", "os.unsetenv", "os.umask", "os.nice", "os.setuid", "os.setgid", "os.environ.update",
         "os.environ.setdefault", "os.environ.pop", "signal.signal", "signal.setitimer", "random.seed", "numpy.random.seed",
         "locale.setlocale", "sys.setrecursionlimit", "socket.setdefaulttimeout", "resource.setrlimit", "warnings.simplefilter",
-        "warnings.filterwarnings", "logging.basicConfig", "sys.path.insert", "sys.path.append", "decimal.setcontext", "time.tzset",
+        "warnings.filterwarnings",
+        "logging.basicConfig", "sys.path.insert", "sys.path.append", "decimal.setcontext", "time.tzset",
         "gc.disable", "gc.freeze", "faulthandler.enable",
     }
 )  # fmt: skip

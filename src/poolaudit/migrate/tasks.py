@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolaudit.facts import Operation
+from poolaudit.facts import Operation, Value
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Piece
@@ -15,6 +15,9 @@ from poolaudit.migrate.plan import Piece
 _EXITS = frozenset({"sys.exit", "builtins.exit", "builtins.quit"})
 _EXIT_CLASSES = frozenset({"builtins.SystemExit", "builtins.KeyboardInterrupt", "builtins.BaseException"})
 _TIMEOUTS = frozenset({"builtins.TimeoutError", "concurrent.futures.TimeoutError", "asyncio.TimeoutError", "socket.timeout"})
+
+FEW = 100
+"""So many tasks cost an executor 10 ms more than a Pool."""
 
 TINY = 15
 """Function.weight below which a body is plain arithmetic (facts.Function)."""
@@ -50,6 +53,11 @@ def may_raise_timeout(move: Move, operation: Operation) -> bool:
         if any(raised.exception is None or raised.exception.api in _TIMEOUTS for raised in function.raises):
             return True
     return False
+
+
+def is_many(tasks: Value | None) -> bool:
+    """Not seen to be few: what each task costs more may add up."""
+    return tasks is None or tasks.length is None or tasks.length > FEW
 
 
 def is_tiny(move: Move, operation: Operation) -> bool:

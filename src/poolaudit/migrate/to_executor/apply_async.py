@@ -9,11 +9,11 @@ from poolaudit.edits import Edit, insert, replace
 from poolaudit.facts import Argument, Operation, Use, before
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
-from poolaudit.migrate.editing import newline
+from poolaudit.migrate.editing import line_after, newline
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.outstanding import is_retrieved, joined_after
 from poolaudit.migrate.plan import Definition, Piece
-from poolaudit.migrate.tasks import is_tiny
+from poolaudit.migrate.tasks import is_many, is_tiny
 from poolaudit.migrate.timeouts import is_timed, timed_get
 from poolaudit.migrate.to_executor.apply import submitted
 
@@ -34,14 +34,25 @@ def pieces(move: Move, operation: Operation) -> Iterator[Piece]:
         yield blocked(
             "unretrieved-at-exit", operation.point.span, f"nothing waits for this `apply_async` before {move.name} ends"
         )
-    elif joined_after(operation, move.site) is None and operation.handle.chained != "get" and _exit_kills(move):
+    elif _raises_with_work_outstanding(move, operation):
         yield caveat("rest-runs-after-failure")
-    if operation.loop is not None and is_tiny(move, operation):
+    if operation.loop is not None and is_many(operation.loop.iterable) and is_tiny(move, operation):
         yield caveat("slower-per-task")
 
 
-def _exit_kills(move: Move) -> bool:
-    return any(end.how in ("with-exit", "terminate", "stack") for end in move.site.ends)
+def _raises_with_work_outstanding(move: Move, operation: Operation) -> bool:
+    """Reading a result may raise while other tasks wait: a Pool that nobody ends then kills them."""
+    alone = operation.loop is None and sum(other.handle.kind == "async_result" for other in move.site.operations) == 1
+    if alone or operation.handle.chained == "get":
+        return False
+    gets = [use for use in operation.handle.uses if use.how == "get"]
+    waits = [use for use in operation.handle.uses if use.how == "wait" and use.timeout is None and not use.arguments]
+    join = joined_after(operation, move.site)
+    return any(
+        not any(before(wait.point, use.point) for wait in waits)
+        and (join is None or (before(use.point, join.point) and not join.in_finally))
+        for use in gets
+    )
 
 
 def _handle(move: Move, operation: Operation) -> Iterator[Piece]:
@@ -138,10 +149,11 @@ def _callbacks(move: Move, operation: Operation) -> Iterator[Piece]:
         yield Edit(operation.arguments[index - 1].span.end, argument.span.end, "")
     if not given:
         return
-    if not operation.handle.bare or joined_after(operation, move.site) is None:
-        yield blocked(
-            "callback-effect-read-early", operation.point.span, "what the callback does may be read before the pool is joined"
-        )
+    if joined_after(operation, move.site) is None or not (operation.handle.bare or _is_named(operation)):
+        why = "what the callback does may be read before the pool is joined"
+        yield blocked("callback-effect-read-early", operation.point.span, why)
+    if not operation.handle.bare:
+        yield caveat("callback-after-result")
     if any(step.block.kind == "with" and "lock" in move.file.cut(step.block.header).lower() for step in operation.point.path):
         yield blocked("callback-under-lock", operation.point.span, "the task is submitted with a lock held")
     known = dict(operation.callbacks)
@@ -152,8 +164,19 @@ def _callbacks(move: Move, operation: Operation) -> Iterator[Piece]:
     arguments = ", ".join(move.file.cut(each.value.span) for each in given.values())
     if list(given) == ["error_callback"]:
         arguments = f"None, {arguments}"
-    yield insert(operation.point.span.end, f".add_done_callback({DONE}({arguments}))")
+    if operation.handle.bare:
+        yield insert(operation.point.span.end, f".add_done_callback({DONE}({arguments}))")
+    elif _is_named(operation):
+        name = operation.point.statement.assigned[0]
+        yield line_after(operation.point.statement, f"{name}.add_done_callback({DONE}({arguments}))", move.file)
     yield from _done_definition(move, operation)
+
+
+def _is_named(operation: Operation) -> bool:
+    """`result = pool.apply_async(..)`, on a line of its own."""
+    statement = operation.point.statement
+    whole = operation.point.span.end == statement.span.end
+    return statement.form == "assign" and len(statement.assigned) == 1 and statement.alone and whole
 
 
 def _is_append(argument: Argument) -> bool:

@@ -11,11 +11,11 @@ from poolaudit.edits import insert
 from poolaudit.facts import Argument, Operation, Use, inside
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
-from poolaudit.migrate.chunks import ALWAYS_ONE, given_chunksize, is_sized
+from poolaudit.migrate.chunks import given_chunksize, is_sized
 from poolaudit.migrate.editing import drop_keyword, rename_method
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Piece
-from poolaudit.migrate.tasks import is_tiny
+from poolaudit.migrate.tasks import is_many, is_tiny
 
 
 def pieces(move: Move, operation: Operation) -> Iterator[Piece]:
@@ -34,7 +34,7 @@ def iterator(move: Move, operation: Operation) -> Iterator[Piece]:
         elif chunksize.keyword is None:
             yield insert(chunksize.span.start, "chunksize=")
     tasks = operation.argument("iterable", 1)
-    many = tasks is not None and (tasks.value.length is None or tasks.value.length > ALWAYS_ONE)
+    many = tasks is not None and is_many(tasks.value)
     if many and (chunksize is None or chunksize.value.const == 1) and is_tiny(move, operation):
         yield caveat("slower-per-task")
     yield from read_whole(move, operation)

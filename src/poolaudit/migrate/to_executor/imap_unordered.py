@@ -14,7 +14,7 @@ from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Piece
-from poolaudit.migrate.tasks import is_tiny
+from poolaudit.migrate.tasks import is_many, is_tiny
 from poolaudit.migrate.to_executor.imap import checked_arguments, iterator, leaves_early, read_whole
 
 _ORDER_FREE = frozenset({"sum", "set", "frozenset", "sorted", "max", "min", "len"})
@@ -36,7 +36,8 @@ def pieces(move: Move, operation: Operation) -> Iterator[Piece]:
             yield blocked("early-exit-from-imap", use.point.span, "the loop may be left before all results are there")
     if any(end.how in ("with-exit", "terminate", "stack") for end in move.site.ends):
         yield caveat("rest-runs-after-failure")
-    if is_tiny(move, operation):
+    tasks = operation.argument("iterable", 1)
+    if is_many(tasks.value if tasks is not None else None) and is_tiny(move, operation):
         yield caveat("slower-per-task")
     yield from _as_completed(move, operation)
 
