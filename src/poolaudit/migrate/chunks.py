@@ -126,6 +126,8 @@ def default_chunksize(move: Move, operation: Operation, length: str) -> tuple[st
 
 def _given_name(move: Move, operation: Operation, count: Value) -> tuple[str, list[Piece]]:
     """Keeps the number of workers under a name in a line before the pool is built."""
+    if move.site.binding == "attribute":
+        return _given_attribute(move, operation, count)
     name = move.free(*WORKER_NAMES)
     call = move.code.call(move.site.point.span)
     reachable = (
@@ -139,6 +141,26 @@ def _given_name(move: Move, operation: Operation, count: Value) -> tuple[str, li
         return "", [blocked("unclear-worker-count", count.span, f"`{count.text}` is out of reach for `{operation.method}`")]
     line = line_before(move.site.point.statement, f"{name} = {move.file.cut(count.span)}", move.file)
     return name, [line, replace(count.span, name)]
+
+
+def _given_attribute(move: Move, operation: Operation, count: Value) -> tuple[str, list[Piece]]:
+    """Keeps the number of workers beside `self.pool`, as `self.pool_workers`."""
+    owner, _, leaf = (move.site.name or "").rpartition(".")
+    name = f"{leaf}_workers"
+    call = move.code.call(move.site.point.span)
+    same = move.file.cut(operation.receiver) == move.site.name
+    free = name not in move.file.names and "__slots__" not in move.file.names
+    if (
+        owner != "self"
+        or not same
+        or not free
+        or call is None
+        or not move.site.point.statement.alone
+        or not move.code.comes_first(call)
+    ):
+        return "", [blocked("unclear-worker-count", count.span, f"`{count.text}` is out of reach for `{operation.method}`")]
+    line = line_before(move.site.point.statement, f"self.{name} = {move.file.cut(count.span)}", move.file)
+    return f"self.{name}", [line, replace(count.span, f"self.{name}")]
 
 
 def _in_its_with(move: Move, operation: Operation) -> bool:

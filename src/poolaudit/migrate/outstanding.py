@@ -5,7 +5,7 @@ Knows handles, their uses and the ends of a pool. Must never know an edit. What 
 
 from __future__ import annotations
 
-from poolaudit.facts import Block, End, Operation, PoolSite, Use, before, dominates, inside
+from poolaudit.facts import Block, End, Operation, PoolSite, Use, before, dominates
 from poolaudit.survey.families import BLOCKING_METHODS
 
 WAITING = frozenset({"get", "result", "wait", "consume"})
@@ -85,9 +85,6 @@ def _left_early(block: Block) -> bool:
 
 
 def _in_time(use: Use, site: PoolSite) -> bool:
-    """Before the pool ends."""
-    block = site.with_block
-    if block is not None and not inside(use.point, block):
-        return False
-    ends = [end for end in site.ends if end.how in ("terminate", "with-exit") and end.point.scope == use.point.scope]
+    """Before the pool is terminated. Behind the `with`, get() waits for ever for what the exit has killed: futures answer."""
+    ends = [end for end in site.ends if end.how == "terminate" and end.point.scope == use.point.scope]
     return all(end.handler or before(use.point, end.point) for end in ends)

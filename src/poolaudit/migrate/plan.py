@@ -96,5 +96,7 @@ def add_up(site: int, to: Direction, pieces: Iterable[Piece], forms: int) -> Pla
     seen = tuple(sorted(remarks, key=lambda each: each.where))
     if ordered:
         return Plan(site, to, ordered, named, seen, forms=forms)
-    edits += (Edit(each.before, each.before, each.text) for each in definitions.values())
-    return Plan(site, to, (), named, seen, tuple(sorted(set(edits))), tuple(dict.fromkeys(imports)), forms)
+    # whole lines stand before what else begins at their place, and else the order of the pieces holds
+    edits = [*(Edit(each.before, each.before, each.text) for each in definitions.values()), *edits]
+    by_place = sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, edit.end))
+    return Plan(site, to, (), named, seen, tuple(by_place), tuple(dict.fromkeys(imports)), forms)

@@ -47,6 +47,9 @@ class Surroundings:
     def span(self, node: ast.stmt | ast.expr) -> Span:
         return self._places.span(node)
 
+    def alias_span(self, alias: ast.alias) -> Span:
+        return self._places.span(alias)
+
     def parents(self, node: ast.AST) -> Iterator[ast.AST]:
         """What holds the node, the closest first."""
         while (above := self._parents.get(node)) is not None:
@@ -57,16 +60,29 @@ class Surroundings:
         """The closest statement around an expression."""
         return next((each for each in self.parents(node) if isinstance(each, ast.stmt)), None)
 
-    def is_read_at_once(self, call: ast.Call) -> bool:
-        """It is the only positional argument of a builtin that reads all of it: `sum(pool.map(f, xs))`."""
-        above = self._parents.get(call)
-        return (
-            isinstance(above, ast.Call)
-            and isinstance(above.func, ast.Name)
-            and above.func.id in EAGER
-            and len(above.args) == 1
-            and above.args[0] is call
-        )
+    def is_read_at_once(self, call: ast.expr) -> bool:
+        """It is the only argument of what reads all of it: `sum(pool.map(f, xs))`, `", ".join(pool.map(f, xs))`."""
+        match self._parents.get(call):
+            case ast.Call(func=ast.Name(id=name), args=[only]):
+                return only is call and name in EAGER
+            case ast.Call(func=ast.Attribute(value=ast.Constant(value=str()), attr="join"), args=[only]):
+                return only is call
+        return False
+
+    def is_read_in_its_statement(self, call: ast.expr) -> bool:
+        """Whatever wraps it, a loop or a builtin of the same statement reads it: `for x in tqdm(pool.imap(f, xs))`."""
+        below: ast.expr = call
+        while True:
+            if self.is_read_at_once(below):
+                return True
+            above = self._parents.get(below)
+            if isinstance(above, ast.For):
+                return above.iter is below
+            if isinstance(above, ast.comprehension):
+                return above.iter is below and not isinstance(self._parents.get(above), ast.GeneratorExp)
+            if not isinstance(above, ast.Call) or below not in above.args:
+                return False
+            below = above
 
     def comes_first(self, node: ast.expr) -> bool:
         """Nothing that could have an effect is evaluated before it in its statement, and it is always evaluated, once.
@@ -134,6 +150,12 @@ class Surroundings:
         for node in ast.walk(scope):
             if isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load):
                 yield self._places.span(node)
+
+    def mentions_handler_of(self, exception: str) -> bool:
+        """Some except clause of the file names the exception."""
+        handlers = (node.type for node in ast.walk(self.tree) if isinstance(node, ast.ExceptHandler) and node.type)
+        names = (name for handler in handlers for name in ast.walk(handler) if isinstance(name, (ast.Name, ast.Attribute)))
+        return any((name.id if isinstance(name, ast.Name) else name.attr) == exception for name in names)
 
     def scope(self, node: ast.AST) -> ast.AST:
         """The function around a node, or the module."""

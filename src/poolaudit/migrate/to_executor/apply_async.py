@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from poolaudit.edits import Edit, insert, replace
-from poolaudit.facts import Argument, Operation, Use, before
+from poolaudit.facts import Argument, Operation, Use, before, innermost_loop
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
 from poolaudit.migrate.editing import line_after, newline
@@ -45,14 +45,22 @@ def _raises_with_work_outstanding(move: Move, operation: Operation) -> bool:
     alone = operation.loop is None and sum(other.handle.kind == "async_result" for other in move.site.operations) == 1
     if alone or operation.handle.chained == "get":
         return False
+    mine = operation.loop.id if operation.loop is not None else None
     gets = [use for use in operation.handle.uses if use.how == "get"]
     waits = [use for use in operation.handle.uses if use.how == "wait" and use.timeout is None and not use.arguments]
     join = joined_after(operation, move.site)
     return any(
-        not any(before(wait.point, use.point) for wait in waits)
+        not _in_one_go(use, mine)
+        and not any(before(wait.point, use.point) for wait in waits)
         and (join is None or (before(use.point, join.point) and not join.in_finally))
         for use in gets
     )
+
+
+def _in_one_go(use: Use, loop: int | None) -> bool:
+    """Read in the same round of the loop that submits: no other task waits then."""
+    inner = innermost_loop(use.point)
+    return loop is not None and use.via == "direct" and inner is not None and inner.id == loop
 
 
 def _handle(move: Move, operation: Operation) -> Iterator[Piece]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from poolaudit.edits import Edit, replace
@@ -68,8 +69,20 @@ def _header_text(move: Move, use: Use) -> str:
 
 def _unmapped(move: Move) -> Iterator[Piece]:
     for end in move.site.ends:
-        if end.how in ("closing", "atexit", "finalize"):
+        if end.how == "closing" and (unwrapped := _unwrapped(move)):
+            yield from unwrapped
+        elif end.how in ("closing", "atexit", "finalize"):
             yield blocked("unmapped-method", end.point.span, f"an executor has no `close` for {end.how}")
+
+
+def _unwrapped(move: Move) -> tuple[Edit, ...]:
+    """`with closing(Pool(n)) as pool` to `with Pool(n) as pool`: the exit of an executor waits, as closing and joining do."""
+    call = move.code.call(move.site.point.span)
+    above = next(iter(move.code.parents(call)), None) if call is not None else None
+    if call is None or not isinstance(above, ast.Call) or above.args != [call] or above.keywords:
+        return ()
+    outer, inner = move.code.span(above), move.site.point.span
+    return Edit(outer.start, inner.start, ""), Edit(inner.end, outer.end, "")
 
 
 def _terminated(move: Move, end: End) -> Iterator[Piece]:

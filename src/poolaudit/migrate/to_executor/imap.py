@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolaudit.edits import insert
-from poolaudit.facts import Argument, Operation, Use, inside
+from poolaudit.facts import Argument, Operation, Use
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
 from poolaudit.migrate.chunks import given_chunksize, is_sized
@@ -62,19 +62,23 @@ def _materialised(tasks: Argument) -> Iterator[Piece]:
 
 
 def read_whole(move: Move, operation: Operation) -> Iterator[Piece]:
-    """The iterator is read in place, while the pool is open, to its end or dropped by its loop."""
+    """The iterator is read in place, to its end or dropped by its loop."""
+    call = move.code.call(operation.point.span)
+    if call is not None and move.code.is_read_at_once(call):
+        return
     if not operation.handle.complete:
         yield blocked("async-handle-escapes", operation.point.span, "who reads the results is not seen")
         return
     reads = [use for use in operation.handle.uses if use.via in ("direct", "view")]
     if not any(use.how in ("iterate", "consume") for use in reads):
         yield blocked("unretrieved-at-exit", operation.point.span, f"the results are not seen to be read before {move.name} ends")
+    if call is not None and move.code.is_read_in_its_statement(call):
+        reads = [use for use in reads if use.how not in ("iterate", "consume", "zip")]
     for use in reads:
         yield from _read(move, operation, use)
 
 
 def _read(move: Move, operation: Operation, use: Use) -> Iterator[Piece]:
-    block = move.site.with_block
     if use.point.span.path:
         yield blocked("other-file", operation.point.span, "the results are read in another file")
     elif use.how == "next":
@@ -86,13 +90,11 @@ def _read(move: Move, operation: Operation, use: Use) -> Iterator[Piece]:
             yield blocked("early-exit-from-imap", use.point.span, "results are taken one by one, maybe not all of them")
     elif use.how not in ("iterate", "consume", "drop", "test"):
         yield blocked("async-handle-escapes", use.point.span, "the iterator is used in a way that is not followed")
-    elif block is not None and not inside(use.point, block):
-        yield blocked("unretrieved-at-exit", use.point.span, f"the results are read after {move.name} has ended")
-    elif use.how == "iterate" and leaves_early(use) and not _in_place(operation, use):
+    elif use.how == "iterate" and _leaves_early(use) and not _in_place(operation, use):
         yield blocked("early-exit-from-imap", use.point.span, "the loop may be left while the iterator lives on")
 
 
-def leaves_early(use: Use) -> bool:
+def _leaves_early(use: Use) -> bool:
     """The loop over it has a break or return, or may raise on purpose."""
     last = use.point.path[-1:] or ()
     return any({"break", "return", "raise"} & set(step.block.leaves) for step in last)

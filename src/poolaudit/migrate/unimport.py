@@ -1,0 +1,83 @@
+"""Imports that a migration leaves without a use.
+
+Knows import statements and the edits of a plan. Must never know a pool or a fact.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from poolaudit.edits import Edit
+from poolaudit.facts import Span
+from poolaudit.migrate.surroundings import Surroundings
+
+_ROOTS = ("multiprocessing", "concurrent")
+
+
+def unused_imports(code: Surroundings, edits: Sequence[Edit]) -> Iterator[Edit]:
+    """Edits that take out names of pool modules whose every use the given edits replace."""
+    strings = " ".join(
+        node.value for node in ast.walk(code.tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    new_text = " ".join(edit.replacement for edit in edits)
+    for statement in ast.walk(code.tree):
+        if not isinstance(statement, (ast.Import, ast.ImportFrom)) or not _is_of_pools(statement):
+            continue
+        gone = [alias for alias in statement.names if _is_unused(code, _local(alias), edits, strings, new_text)]
+        if gone:
+            yield from _taken_out(code, statement, gone)
+
+
+def _is_of_pools(statement: ast.Import | ast.ImportFrom) -> bool:
+    if isinstance(statement, ast.ImportFrom):
+        return not statement.level and (statement.module or "").partition(".")[0] in _ROOTS
+    return all(alias.name.partition(".")[0] in _ROOTS for alias in statement.names)
+
+
+def _local(alias: ast.alias) -> str:
+    return alias.asname or alias.name.partition(".")[0]
+
+
+def _is_unused(code: Surroundings, name: str, edits: Sequence[Edit], strings: str, new_text: str) -> bool:
+    """It was used, every use is replaced, and neither new text nor a string (an annotation, __all__) mentions it."""
+    mentioned = re.compile(rf"(?<![\w.]){re.escape(name)}\b")
+    if mentioned.search(strings) or mentioned.search(new_text):
+        return False
+    uses = [code.span(node) for node in ast.walk(code.tree) if isinstance(node, ast.Name) and node.id == name]
+    return bool(uses) and all(_is_replaced(use, edits) for use in uses)
+
+
+def _is_replaced(use: Span, edits: Iterable[Edit]) -> bool:
+    return any(edit.start <= use.start and use.end <= edit.end for edit in edits)
+
+
+def _taken_out(code: Surroundings, statement: ast.Import | ast.ImportFrom, gone: list[ast.alias]) -> Iterator[Edit]:
+    span = code.span(statement)
+    if len(gone) == len(statement.names):
+        line = _whole_lines(code.text, span)
+        if line is not None and len(code.block(statement)) > 1:
+            yield line
+        return
+    names = statement.names
+    for alias in gone:
+        index = names.index(alias)
+        if index + 1 < len(names) and names[index + 1] not in gone:
+            edit = Edit(code.alias_span(alias).start, code.alias_span(names[index + 1]).start, "")
+        elif index and names[index - 1] not in gone:
+            edit = Edit(code.alias_span(names[index - 1]).end, code.alias_span(alias).end, "")
+        else:
+            return
+        if "#" not in code.text[edit.start : edit.end]:
+            yield edit
+
+
+def _whole_lines(text: str, span: Span) -> Edit | None:
+    """The lines of a statement that has them for itself, without a comment that would be lost."""
+    start = text.rfind("\n", 0, span.start) + 1
+    newline = text.find("\n", span.end)
+    end = len(text) if newline < 0 else newline + 1
+    if text[start : span.start].strip() or text[span.end : end].strip() or "#" in text[span.start : span.end]:
+        return None
+    return Edit(start, end, "")

@@ -1,0 +1,161 @@
+"""Pools of one file moved to the other API, pool by pool, each step verified.
+
+Knows plans, edits and the gate before a byte is written. Must never know a file on disk, other files, an output format or the
+command line.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from poolaudit import edits, imports, verify
+from poolaudit.judge import ask, survey
+from poolaudit.migrate.plan import Direction, Plan
+from poolaudit.migrate.planning import plans
+from poolaudit.migrate.surroundings import surroundings
+from poolaudit.migrate.unimport import unused_imports
+from poolaudit.report import Problem
+from poolaudit.source import Lines, SourceFile
+
+if TYPE_CHECKING:
+    from poolaudit.config import Config
+    from poolaudit.facts import FileFacts
+    from poolaudit.selection import Selection
+    from poolaudit.survey.project import Project
+
+REFUSED = "refused"
+"""The code of a problem that says why a planned migration was not made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One pool moved: the text before and after."""
+
+    plan: Plan
+    line: int
+    """Where the pool is built in `before`, from 1."""
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a file's pools need."""
+
+    path: str
+    facts: FileFacts | None
+    plans: tuple[Plan, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+class Migration:
+    """One file on its way: asked for its plans, and for one step after the other."""
+
+    def __init__(
+        self,
+        source: SourceFile,
+        config: Config,
+        selection: Selection,
+        to: Direction,
+        unsafe: bool,
+        project: Project | None = None,
+    ) -> None:
+        self._source = source
+        self._config = config
+        self._selection = selection
+        self._to: Direction = to
+        self._unsafe = unsafe
+        self._project = project
+        self.text = source.text
+        self.problems: list[Problem] = []
+        self._skipped: set[tuple[str, int]] = set()
+        """Pools that were refused or rolled back: text of the construction and which of its like."""
+
+    def planned(self) -> Planned:
+        """The plans for the text as it is now."""
+        problems: list[Problem] = []
+        facts = survey(replace(self._source, text=self.text), problems, self._project)
+        if facts is None:
+            return Planned(self._source.name, None, problems=tuple(problems))
+        return Planned(self._source.name, facts, plans(facts, self._config.settings, self._to), tuple(problems))
+
+    def step(self) -> Step | None:
+        """The next pool that can be moved, as text; None when there is none left. Nothing is taken over yet."""
+        planned = self.planned()
+        if planned.facts is None:
+            return None
+        for plan in planned.plans:
+            wanted = plan.status == "ready" or (plan.status == "caveats" and self._unsafe)
+            if not wanted or _identity(plan, planned.facts) in self._skipped:
+                continue
+            after = self._rewritten(plan, planned.facts)
+            line = Lines(self.text).line(planned.facts.sites[plan.site].point.span.start)
+            if isinstance(after, str):
+                return Step(plan, line, self.text, after)
+            self.problems.append(Problem(REFUSED, f"not migrated: {after.message}", self._source.name, line))
+            self._skipped.add(_identity(plan, planned.facts))
+        return None
+
+    def take(self, step: Step) -> None:
+        """Goes on from the text after a step."""
+        self.text = step.after
+
+    def skip(self, step: Step) -> None:
+        """Leaves the pool of a step alone from now on."""
+        planned = self.planned()
+        if planned.facts is not None:
+            self._skipped.add(_identity(step.plan, planned.facts))
+
+    def _rewritten(self, plan: Plan, facts: FileFacts) -> str | verify.Rejection:
+        """The new text, when it passes the gate."""
+        added = imports.place(facts, plan.imports)
+        if isinstance(added, imports.Refusal):
+            return verify.Rejection("syntax", added.message)
+        code = surroundings(facts.text)
+        unused = () if code is None or self._is_package() else tuple(unused_imports(code, plan.edits))
+        patch = edits.apply(facts.text, [(*added, *plan.edits, *unused)])
+        return self._rejection(facts, patch) or patch.text
+
+    def _is_package(self) -> bool:
+        """Names of an __init__.py are imported from elsewhere."""
+        return self._source.name.endswith("__init__.py")
+
+    def _rejection(self, facts: FileFacts, patch: edits.Patch) -> verify.Rejection | None:
+        why = verify.check_text(facts.text, patch.text, patch.edits, self._config.settings.targets)
+        if why is not None:
+            return why
+        problems: list[Problem] = []
+        after = survey(replace(self._source, text=patch.text), problems, self._project)
+        if after is None:
+            return verify.Rejection("syntax", problems[0].message)
+        old, new = self._kinds(facts), self._kinds(after)
+        if new[self._to] != old[self._to] + 1:
+            return verify.Rejection("still-found", f"the new text does not have one {self._to} more")
+        return verify.check_findings(self._found(facts), self._found(after), Counter())
+
+    def _kinds(self, facts: FileFacts) -> Counter[str]:
+        return Counter(site.kind for site in facts.sites if not site.foreign)
+
+    def _found(self, facts: FileFacts) -> Counter[str]:
+        problems: list[Problem] = []
+        found = ask(self._selection.witnesses, facts, self._config.settings, problems)
+        return Counter(each.code for each in found if each.severity != "info")
+
+
+def migrated(migration: Migration) -> tuple[Step, ...]:
+    """Every step that can be made, taken."""
+    steps: list[Step] = []
+    while (step := migration.step()) is not None:
+        migration.take(step)
+        steps.append(step)
+    return tuple(steps)
+
+
+def _identity(plan: Plan, facts: FileFacts) -> tuple[str, int]:
+    """Knows a pool again when the text around it has changed: its construction, and which of its like it is."""
+    own: Sequence[str] = [facts.cut(site.point.span) for site in facts.sites if not site.foreign and site.index < plan.site]
+    text = facts.cut(facts.sites[plan.site].point.span)
+    return text, own.count(text)
