@@ -1,0 +1,84 @@
+"""States of random numbers that every worker starts with, and how a worker gets one of its own.
+
+Knows the generators of `random` and numpy, and that a forked process seeds the functions of `random` anew, those of numpy not.
+Must never know a rule or libcst.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from poolaudit.evidence.earlier import earlier
+from poolaudit.facts import MODULE_SCOPE, FileFacts, Function, GlobalUse, LibraryCall, Point
+
+GENERATORS = frozenset({"random.Random", "numpy.random.default_rng", "numpy.random.RandomState"})
+"""What makes an object with a state of its own. SystemRandom has none."""
+
+_SEEDS = re.compile(r"\w*seed\w*\s*\(|\b(?:setstate|set_state)\s*\(|\.state\s*=", re.IGNORECASE)
+"""A call that gives, or may well give, a worker a state of its own: seed, seed_everything, SeedSequence."""
+
+_NO_DRAW = frozenset({
+    "seed", "setstate", "set_state", "getstate", "get_state", "Random", "SystemRandom", "default_rng", "RandomState", "Generator",
+    "SeedSequence", "BitGenerator", "PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64",
+})  # fmt: skip
+"""Names of `random` and `numpy.random` that draw no number from the state of the module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A state that several workers begin with."""
+
+    name: str
+    """How the program calls it: the variable, or the module."""
+    where: Point
+    """Where it is made or seeded."""
+    forked: bool
+    """Forked workers begin with it."""
+    imported: bool
+    """Workers that import the file begin with it."""
+
+
+def repeated(code: tuple[Function, ...], prepared: tuple[Function, ...], fork: Point, file: FileFacts) -> Iterator[Repeated]:
+    """The states that worker code draws from and that all workers, forked at `fork`, begin with.
+
+    `prepared`: all that a worker runs before and in its tasks; nothing is repeated where it seeds.
+    """
+    if any(_SEEDS.search(file.cut(function.span)) for function in prepared):
+        return
+    own = {use.name for function in prepared for use in function.globals if use.how != "read"}
+    for name in sorted({use.name for function in code for use in function.globals} - own):
+        made = _generator(file.globals.get(name, ()))
+        if made is not None and earlier(made, fork, file):
+            yield Repeated(name, made, forked=True, imported=False)
+    for module in ("random", "numpy.random"):
+        if any(_draws(call, module) for function in code for call in function.library_calls):
+            yield from _of_module(module, fork, file)
+
+
+def _generator(uses: tuple[GlobalUse, ...]) -> Point | None:
+    """Where a name gets the generator that is all it is ever bound to."""
+    assigned = [use for use in uses if use.how == "assign"]
+    if len(assigned) != 1 or assigned[0].value is None:
+        return None
+    value = assigned[0].value
+    return assigned[0].point if value.kind == "call" and value.api in GENERATORS else None
+
+
+def _of_module(module: str, fork: Point, file: FileFacts) -> Iterator[Repeated]:
+    """The state behind the functions of a module, once the parent has seeded it."""
+    for call in file.library_calls:
+        if call.api != f"{module}.seed":
+            continue
+        fixed = bool(call.arguments) and call.arguments[0].value.kind == "const" and call.arguments[0].value.const is not None
+        imported = fixed and call.function == MODULE_SCOPE and not call.under_guard
+        forked = module == "numpy.random" and earlier(call.point, fork, file)
+        if imported or forked:
+            yield Repeated(module, call.point, forked=forked, imported=imported)
+            return
+
+
+def _draws(call: LibraryCall, module: str) -> bool:
+    owner, _, name = call.api.rpartition(".")
+    return owner == module and name not in _NO_DRAW

@@ -1,0 +1,73 @@
+"""Several workers draw the same random numbers.
+
+Why it hurts: a forked worker starts with a copy of what the parent had. A generator of module level, random.Random() or
+numpy's default_rng(), and numpy's own state once it is in use, are in the same state in all workers: they draw the same
+numbers, without a word. The functions of `random` are seeded anew in a forked worker; a worker that imports the file runs
+a random.seed(42) of module level instead, and repeats the numbers that follow.
+
+When it is fine: where every worker is meant to draw the same. Where the worker or an initializer seeds. SystemRandom.
+
+Limitations: a generator that is handed over as an argument, or is kept in a class or another object, is not followed. What a call
+with `seed` in its name does in a worker is taken to help. There is no fix: give each task a seed of its own, from
+SeedSequence.spawn or drawn in the parent, and make the generator in the task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from poolaudit.evidence.inherited import code_of
+from poolaudit.evidence.random_state import Repeated, repeated
+from poolaudit.evidence.worker_start import forks
+from poolaudit.facts import FileFacts, PoolSite
+from poolaudit.rule import Finding, Related, Rule
+from poolaudit.settings import FORKSERVER_SINCE, Settings, StartMethod
+
+
+def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+    told: set[str] = set()
+    for operation in site.operations:
+        task = operation.task
+        if task is None or not operation.process_only or operation.sites[0] != site.index or _unseen_initializer(site):
+            continue
+        code = code_of(task, file)
+        prepared = (*code, *code_of(site.initializer, file))
+        for each in repeated(code, prepared, forks(site) or operation.point, file):
+            methods = _methods(each, file, settings)
+            severity = settings.severity(site, file, methods)
+            if severity is None or each.name in told:
+                continue
+            told.add(each.name)
+            drawn = f"`{each.name}`" if each.name in file.names else f"the state of `{each.name}`"
+            yield Finding(
+                task.span,
+                f"`{task.name}` draws from {drawn}, which all workers begin with: they draw the same numbers",
+                severity=severity,
+                related=(Related(each.where.span, "one state for all workers"),),
+                notes=(
+                    f"fails with {settings.where(site, file, methods)}",
+                    "hand each task a seed of its own, and make the generator in the task",
+                ),
+            )
+
+
+def _methods(state: Repeated, file: FileFacts, settings: Settings) -> frozenset[StartMethod]:
+    methods: set[StartMethod] = set()
+    if state.forked:
+        methods.add("fork")
+        # its fork server imports the program, and forks every worker with what that made (measured; earlier ones fail to)
+        if file.is_script and settings.has(FORKSERVER_SINCE):
+            methods.add("forkserver")
+    if state.imported:
+        methods.add("spawn")
+    return frozenset(methods)
+
+
+def _unseen_initializer(site: PoolSite) -> bool:
+    """It has, or may have, an initializer that is not in this file and may seed."""
+    if site.initializer is not None:
+        return site.initializer.function is None
+    return any(argument.star for argument in site.arguments)
+
+
+RULE = Rule(code="PA312", name="duplicated-random-state", severity="error", check=check, doc=__doc__)
