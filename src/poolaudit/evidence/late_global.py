@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from poolaudit.evidence.earlier import ran_by, reached_by
 from poolaudit.evidence.inherited import DEFINITIONS, code_of
-from poolaudit.facts import LOOPS, FileFacts, GlobalUse, Operation, Point, PoolSite, Value, exclusive, inside
+from poolaudit.facts import LOOPS, MODULE_SCOPE, FileFacts, GlobalUse, Operation, Point, PoolSite, Value, exclusive, inside
 
 _BUILDERS = frozenset(
     [f"builtins.{name}" for name in ("bytearray", "bytes", "dict", "float", "int", "list", "set", "sorted", "str", "tuple")]
@@ -29,6 +29,8 @@ class Late:
     write: GlobalUse
     certain: bool
     """It is done whenever the task is handed over; else a condition of its own decides."""
+    imported: bool
+    """Importing the file does it: only forked workers miss it."""
 
 
 def late(operation: Operation, site: PoolSite, started: Point, file: FileFacts) -> Iterator[Late]:
@@ -45,11 +47,17 @@ def late(operation: Operation, site: PoolSite, started: Point, file: FileFacts) 
         uses = file.globals.get(name, ())
         if any(use.function in prepared for use in uses):
             continue  # the worker or its initializer gives it a value of its own
-        for write in uses:
-            how = _between(write, operation, site, started, file) if _is_seen_nowhere(write, uses) else ""
-            if how:
-                yield Late(name, read, write, certain=how == "certain")
-                break
+        found = [
+            Late(name, read, write, how == "certain", _at_import(write, file))
+            for write in uses
+            if _is_seen_nowhere(write, uses) and (how := _between(write, operation, site, started, file))
+        ]
+        if found:
+            yield min(found, key=lambda each: (each.imported, not each.certain))
+
+
+def _at_import(use: GlobalUse, file: FileFacts) -> bool:
+    return use.function in file.called_at_import or (use.function == MODULE_SCOPE and not use.under_guard)
 
 
 def _renews_workers(site: PoolSite) -> bool:

@@ -20,7 +20,9 @@ from poolaudit.evidence.late_global import Late, late
 from poolaudit.evidence.worker_start import forks
 from poolaudit.facts import FileFacts, PoolSite
 from poolaudit.rule import Finding, Related, Rule
-from poolaudit.settings import Settings
+from poolaudit.settings import Settings, StartMethod
+
+_FORKED: frozenset[StartMethod] = frozenset({"fork"})
 
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
@@ -33,6 +35,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
         if task is None or not operation.process_only or operation.sites != (site.index,):
             continue
         found = [each for each in late(operation, site, started, file) if each.name not in told]
+        found = [each for each in found if not each.imported or settings.severity(site, file, _FORKED)]
         if not found:
             continue
         told.update(each.name for each in found)
@@ -40,6 +43,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
         yield Finding(
             task.span,
             f"`{task.name}` reads {names}, which the parent sets when the workers have started: they never see it",
+            severity=settings.severity(site, file, _FORKED) if all(each.imported for each in found) else None,
             confidence="certain" if all(each.certain for each in found) else "likely",
             related=(Related(started.span, "workers start here"), *_places(found)),
             notes=(f"hand {names} over as an argument, or by initializer and initargs",),
