@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from poolaudit import edits, imports, verify
@@ -18,7 +18,7 @@ from poolaudit.migrate.planning import plans
 from poolaudit.migrate.surroundings import surroundings
 from poolaudit.migrate.unimport import unused_imports
 from poolaudit.report import Problem
-from poolaudit.source import Lines, SourceFile
+from poolaudit.source import Lines, SourceFile, changed
 
 if TYPE_CHECKING:
     from poolaudit.config import Config
@@ -45,10 +45,14 @@ class Step:
 class Planned:
     """What a file's pools need."""
 
-    path: str
+    source: SourceFile
     facts: FileFacts | None
     plans: tuple[Plan, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def path(self) -> str:
+        return self.source.name
 
 
 class Migration:
@@ -77,10 +81,11 @@ class Migration:
     def planned(self) -> Planned:
         """The plans for the text as it is now."""
         problems: list[Problem] = []
-        facts = survey(replace(self._source, text=self.text), problems, self._project)
+        source = changed(self._source, self.text)
+        facts = survey(source, problems, self._project)
         if facts is None:
-            return Planned(self._source.name, None, problems=tuple(problems))
-        return Planned(self._source.name, facts, plans(facts, self._config.settings, self._to), tuple(problems))
+            return Planned(source, None, problems=tuple(problems))
+        return Planned(source, facts, plans(facts, self._config.settings, self._to), tuple(problems))
 
     def step(self) -> Step | None:
         """The next pool that can be moved, as text; None when there is none left. Nothing is taken over yet."""
@@ -128,7 +133,7 @@ class Migration:
         if why is not None:
             return why
         problems: list[Problem] = []
-        after = survey(replace(self._source, text=patch.text), problems, self._project)
+        after = survey(changed(self._source, patch.text), problems, self._project)
         if after is None:
             return verify.Rejection("syntax", problems[0].message)
         old, new = self._kinds(facts), self._kinds(after)

@@ -45,21 +45,28 @@ class Tasks:
     """The expression of its length; '' when the chunks are single tasks."""
 
 
-def is_sized(value: Value) -> bool:
-    """It has a length, and reading it twice gives the same."""
+def is_sized(move: Move, value: Value) -> bool:
+    """It has a length, and reading it twice gives the same, whoever calls."""
+    if not value.literal and move.is_given(value):
+        return False
     return value.kind in SIZED or (value.kind == "call" and value.api in SIZED_CALLS)
+
+
+def is_few(move: Move, value: Value) -> bool:
+    """So few tasks that each is a chunk, whoever calls."""
+    return value.length is not None and value.length <= ALWAYS_ONE and is_sized(move, value) and not move.is_given(value)
 
 
 def named_tasks(move: Move, operation: Operation, argument: Argument) -> tuple[Tasks | None, list[Piece]]:
     """The iterable of a call under a name that has a length; None where it cannot have one."""
     value, text = argument.value, move.file.cut(argument.value.span)
-    if value.length is not None and value.length <= ALWAYS_ONE and is_sized(value):
+    if is_few(move, value):
         return Tasks(text, ""), []
-    if is_sized(value) and is_simple(text):
+    if is_sized(move, value) and is_simple(text):
         return Tasks(text, f"len({text})"), []
     if value.infinite:
         return None, [blocked("imap-unbounded-iterable", value.span, f"`{text}` has no end")]
-    line = text if is_sized(value) else f"list({text})"
+    line = text if is_sized(move, value) else f"list({text})"
     return name_before(move, operation, argument.value.span, line, TASK_NAMES)
 
 
@@ -90,7 +97,7 @@ def cannot_go_before(move: Move, operation: Operation, span: Span) -> str:
     call = move.code.call(point.span)
     if call is None or not point.statement.alone:
         return "the statement shares its line with others"
-    if point.statement.form == "header" and (not point.path or not _is_for_header(move, operation)):
+    if point.statement.form == "header" and not _is_for_header(move, operation):
         return "the call stands in the head of a block"
     if not move.code.comes_first(call):
         return "something else is evaluated before the call, or the call may not be evaluated at all"
@@ -109,17 +116,17 @@ def _is_for_header(move: Move, operation: Operation) -> bool:
 def default_chunksize(move: Move, operation: Operation, length: str) -> tuple[str, list[Piece]]:
     """Pool's own number, `-(-len(xs) // (4 * workers)) or 1`, and what it takes."""
     count = move.site.worker_count
-    if count is None or (count.kind == "const" and count.const is None):
+    if count is None or (count.kind == "const" and count.const is None and not move.is_given(count)):
         pieces: list[Piece] = [ImportRequest("os")]
         if move.settings.has(AFFINITY_SINCE) and failure_is_observed(move, operation):
             pieces.append(caveat("default-worker-count"))
         return _ceiling(length, "4 * (os.cpu_count() or 1)"), pieces
-    if count.kind == "const" and isinstance(count.const, int):
+    if count.kind == "const" and isinstance(count.const, int) and not move.is_given(count):
         return _ceiling(length, str(4 * count.const)), []
     name, pieces = _reachable_name(move, operation, count), []
     if name is None:
         name, pieces = _given_name(move, operation, count)
-    if _may_be_none(count):
+    if _may_be_none(move, count):
         return _ceiling(length, f"4 * ({name} or os.cpu_count() or 1)"), [*pieces, ImportRequest("os")]
     return _ceiling(length, f"4 * {name}"), pieces
 
@@ -200,7 +207,9 @@ _INTEGERS = frozenset(
 )
 
 
-def _may_be_none(count: Value) -> bool:
+def _may_be_none(move: Move, count: Value) -> bool:
+    if move.is_given(count) and not count.literal:
+        return True
     if count.kind == "const":
         return count.const is None
     if count.kind == "call":
@@ -212,11 +221,11 @@ def _may_be_none(count: Value) -> bool:
     return not isinstance(node, ast.BinOp)
 
 
-def given_chunksize(argument: Argument) -> int | str | None:
+def given_chunksize(move: Move, argument: Argument) -> int | str | None:
     """A chunksize that is plainly at least 1: a number, or an expression as it is written; None when it may be 0 or None."""
     value = argument.value
     if value.kind == "const":
-        return value.const if isinstance(value.const, int) and value.const >= 1 else None
+        return value.const if not move.is_given(value) and isinstance(value.const, int) and value.const >= 1 else None
     if (
         value.kind == "call"
         and value.api == "builtins.max"

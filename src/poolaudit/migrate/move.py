@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from poolaudit.facts import FileFacts, Function, Handler, Operation, Point, PoolSite, Span, Task
+from poolaudit.facts import FileFacts, Function, Handler, Operation, Point, PoolSite, Span, Task, Value
 from poolaudit.imports import Refusal, spell
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.plan import Piece
@@ -43,6 +43,12 @@ class Move:
     def worker_code(self) -> tuple[Function, ...]:
         """Functions that the workers are seen to run, of this file and of others."""
         return self.file.reachable(*(task.function for task in self.tasks))
+
+    def is_given(self, value: Value) -> bool:
+        """What the value is depends on callers, of this file or of another: a parameter, or an attribute of who knows what."""
+        names = {name.partition(".")[0] for name in value.names} or {value.text.partition(".")[0]}
+        attribute = not value.literal and "." in value.text
+        return attribute or bool(names & self.code.parameters_around(value.span))
 
     def spelled(self, module: str, name: str, where: Span) -> tuple[str, tuple[Piece, ...]]:
         """How the file writes a name, and what that takes: imports, or a blocker when the name means something else."""

@@ -5,7 +5,7 @@ Knows handles, their uses and the ends of a pool. Must never know an edit. What 
 
 from __future__ import annotations
 
-from poolaudit.facts import Block, End, Operation, PoolSite, Use, before, dominates
+from poolaudit.facts import LOOPS, Block, End, Operation, PoolSite, Use, before, dominates, innermost_loop
 from poolaudit.survey.families import BLOCKING_METHODS
 
 WAITING = frozenset({"get", "result", "wait", "consume"})
@@ -50,7 +50,19 @@ def _is_asked(operation: Operation, site: PoolSite) -> bool:
     if not operation.handle.complete:
         return False
     asked = [use for use in operation.handle.uses if use.how in WAITING and use.timeout is None]
+    if operation.loop is not None:
+        # one of many: only a loop asks them all
+        asked = [use for use in asked if use.how == "consume" or _loops_more(operation, use)]
     return any(_always(operation, use) and _in_time(use, site) for use in asked)
+
+
+def _loops_more(operation: Operation, use: Use) -> bool:
+    """In a loop of its own, or in the round that submits."""
+    inner = innermost_loop(use.point)
+    if inner is not None and operation.loop is not None and inner.id == operation.loop.id:
+        return True
+    mine = {step.block.id for step in operation.point.path}
+    return any(step.block.kind in LOOPS and step.block.id not in mine for step in use.point.path)
 
 
 def _always(operation: Operation, use: Use) -> bool:

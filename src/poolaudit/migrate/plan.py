@@ -67,6 +67,19 @@ class Plan:
         return "blocked" if self.blockers else "caveats" if self.caveats else "ready"
 
 
+_ENDS = frozenset({"pool-never-closed", "terminate-with-outstanding-work"})
+_READS = frozenset(
+    {"imap-next-timeout", "imap-resumed-after-exception", "early-exit-from-imap", "timeout-relies-on-terminate", "task-exits"}
+)
+_CONSEQUENCES = {
+    "unretrieved-at-exit": _READS | _ENDS,
+    "terminate-with-outstanding-work": _READS,
+    "pool-exception-class-caught": frozenset({"timeout-handler-unresolved"}),
+    "pool-escapes": frozenset({"private-attribute"}),
+}
+"""Blockers that only repeat what another one says."""
+
+
 def add_up(site: int, to: Direction, pieces: Iterable[Piece], forms: int) -> Plan:
     """The plan that pieces make. Each blocker, caveat and definition counts once, in the order of the text."""
     blockers: dict[tuple[str, Span], Blocker] = {}
@@ -91,6 +104,9 @@ def add_up(site: int, to: Direction, pieces: Iterable[Piece], forms: int) -> Pla
                 imports.append(piece)
             case Edit():
                 edits.append(piece)
+    for name, causes in _CONSEQUENCES.items():
+        if any(found in causes for found, _ in blockers):
+            blockers = {key: each for key, each in blockers.items() if each.name != name}
     ordered = tuple(sorted(blockers.values(), key=lambda each: (each.where, each.name)))
     named = tuple(sorted(caveats.values(), key=lambda each: each.name))
     seen = tuple(sorted(remarks, key=lambda each: each.where))

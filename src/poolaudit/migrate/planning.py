@@ -12,6 +12,7 @@ from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Direction, Plan, add_up
 from poolaudit.migrate.surroundings import surroundings
 from poolaudit.settings import Settings
+from poolaudit.survey.families import APIS
 
 _DIRECTIONS = {"executor": ("pool", to_executor.pieces)}
 
@@ -19,7 +20,7 @@ _DIRECTIONS = {"executor": ("pool", to_executor.pieces)}
 def plan(site: PoolSite, file: FileFacts, settings: Settings, to: Direction) -> Plan | None:
     """What moving one pool takes; None for what is of that API already, or of no API that is moved."""
     kind, pieces = _DIRECTIONS[to]
-    if site.foreign or site.kind != kind or site.workers not in ("process", "thread") or not _is_movable(site):
+    if site.foreign or not _may_be(site, kind):
         return None
     code = surroundings(file.text)
     if code is None:
@@ -29,9 +30,16 @@ def plan(site: PoolSite, file: FileFacts, settings: Settings, to: Direction) -> 
     return add_up(site.index, to, pieces(move), forms)
 
 
-def _is_movable(site: PoolSite) -> bool:
-    """Of the standard library, or a kin of it that deserves a refusal by name."""
-    return site.stdlib or site.family == "multiprocessing.managers"
+def _may_be(site: PoolSite, kind: str) -> bool:
+    """Some class that it may be of is of the standard library, and of the kind that is moved."""
+    found = (APIS.get(name) for name in site.api.split(" | "))
+    return any(
+        api is not None
+        and api.kind == kind
+        and api.workers in ("process", "thread")
+        and api.name.startswith(("multiprocessing.", "concurrent.futures."))
+        for api in found
+    )
 
 
 def plans(file: FileFacts, settings: Settings, to: Direction) -> tuple[Plan, ...]:

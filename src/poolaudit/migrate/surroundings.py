@@ -132,6 +132,14 @@ class Surroundings:
                 return False
         return all(_is_quiet(each) for each in before[: before.index(below)]) if below in before else False
 
+    def parameters_around(self, span: Span) -> set[str]:
+        """The parameters of every function that a place stands in."""
+        functions = (
+            node for node in ast.walk(self.tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        )
+        around = (node.args for node in functions if span in self.span(node))
+        return {argument.arg for each in around for argument in ast.walk(each) if isinstance(argument, ast.arg)}
+
     def mutations(self, name: str, scope: ast.AST) -> Iterator[ast.stmt | ast.expr]:
         """Where code of a scope may change the object that a plain name holds."""
         for node in ast.walk(scope):

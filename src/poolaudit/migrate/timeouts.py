@@ -18,6 +18,9 @@ from poolaudit.migrate.tasks import may_raise_timeout
 _CATCH_ALL = frozenset({"builtins.Exception", "builtins.BaseException"})
 
 
+_DEADLY = frozenset({"os._exit", "os.abort", "os.kill"})
+
+
 def is_timed(use: Use) -> bool:
     """It waits for a limited time."""
     value: Value | None = use.timeout
@@ -26,6 +29,11 @@ def is_timed(use: Use) -> bool:
 
 def timed_get(move: Move, operation: Operation, use: Use) -> Iterator[Piece]:
     """What a get() with a timeout takes: no exit that kills, and a handler for the class of the other API."""
+    for function in move.file.reachable(operation.task.function if operation.task else None):
+        for call in function.library_calls:
+            if call.api in _DEADLY:
+                message = f"`{function.name}` ends its worker, and this timeout goes on"
+                yield blocked("survives-worker-death", use.point.span, message)
     if any(end.how in ("with-exit", "terminate", "stack") for end in move.site.ends):
         yield blocked("timeout-relies-on-terminate", use.point.span, f"after this timeout the end of {move.name} kills the task")
         return

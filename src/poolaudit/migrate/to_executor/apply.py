@@ -19,11 +19,11 @@ def pieces(move: Move, operation: Operation) -> Iterator[Piece]:
     yield insert(operation.point.span.end, ".result()")
 
 
-def submitted(move: Move, operation: Operation, also: frozenset[str] = frozenset()) -> Iterator[Piece]:
-    """The call of submit: a literal tuple or dict is written out. `also`: keywords that the caller deals with."""
+def submitted(move: Move, operation: Operation, also: tuple[Argument, ...] = ()) -> Iterator[Piece]:
+    """The call of submit: a literal tuple or dict is written out. `also`: arguments that the caller deals with."""
     function, args, kwds = (operation.argument(name, index) for index, name in enumerate(("func", "args", "kwds")))
     known = [each for each in operation.arguments if each in (function, args, kwds)]
-    others = [each for each in operation.arguments if each not in known and each.keyword not in also]
+    others = [each for each in operation.arguments if each not in known and each not in also]
     in_order = known == [each for each in (function, args, kwds) if each is not None]
     if function is None or others or not in_order or any(each.star for each in operation.arguments):
         yield blocked("unclear-arguments", operation.argument_list, f"what `{operation.method}` is given is not plain")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from poolaudit.edits import Edit, insert, replace
-from poolaudit.facts import Argument, Operation, Use, before, innermost_loop
+from poolaudit.facts import Argument, End, Operation, Use, before, innermost_loop
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
 from poolaudit.migrate.editing import line_after, newline
@@ -17,7 +18,7 @@ from poolaudit.migrate.tasks import is_many, is_tiny
 from poolaudit.migrate.timeouts import is_timed, timed_get
 from poolaudit.migrate.to_executor.apply import submitted
 
-_CALLBACKS = frozenset({"callback", "error_callback"})
+_CALLBACKS = {"callback": 3, "error_callback": 4}
 _FOLLOWED = frozenset({"iterate", "consume", "len", "index", "drop", "test", "zip"})
 """Uses of a collection of handles, or of a handle as a value, that are the same for both."""
 
@@ -26,9 +27,10 @@ DONE = "_done"
 
 def pieces(move: Move, operation: Operation) -> Iterator[Piece]:
     """The future and everything that is done with it."""
-    yield from submitted(move, operation, _CALLBACKS)
+    callbacks = _given(operation)
+    yield from submitted(move, operation, tuple(callbacks.values()))
     yield from _mutations(move, operation)
-    yield from _callbacks(move, operation)
+    yield from _callbacks(move, operation, callbacks)
     yield from _handle(move, operation)
     if not is_retrieved(operation, move.site):
         yield blocked(
@@ -149,15 +151,22 @@ def _is_fresh(name: str, operation: Operation) -> bool:
     return operation.loop is not None and name in operation.loop.rebinds
 
 
-def _callbacks(move: Move, operation: Operation) -> Iterator[Piece]:
-    given = {each.keyword: each for each in operation.arguments if each.keyword in _CALLBACKS}
-    given = {name: each for name, each in given.items() if not (each.value.kind == "const" and each.value.const is None)}
-    for argument in (each for each in operation.arguments if each.keyword in _CALLBACKS):
+def _given(operation: Operation) -> dict[str, Argument]:
+    """The callbacks by name."""
+    found = {name: operation.argument(name, position) for name, position in _CALLBACKS.items()}
+    return {name: each for name, each in found.items() if each is not None}
+
+
+def _callbacks(move: Move, operation: Operation, callbacks: dict[str, Argument]) -> Iterator[Piece]:
+    given = {name: each for name, each in callbacks.items() if not (each.value.kind == "const" and each.value.const is None)}
+    for argument in callbacks.values():
         index = operation.arguments.index(argument)
         yield Edit(operation.arguments[index - 1].span.end, argument.span.end, "")
     if not given:
         return
-    if joined_after(operation, move.site) is None or not (operation.handle.bare or _is_named(operation)):
+    join = joined_after(operation, move.site)
+    read_early = join is None or _is_mentioned(move, operation, given, join)
+    if read_early or not (operation.handle.bare or _is_named(operation)):
         why = "what the callback does may be read before the pool is joined"
         yield blocked("callback-effect-read-early", operation.point.span, why)
     if not operation.handle.bare:
@@ -166,7 +175,7 @@ def _callbacks(move: Move, operation: Operation) -> Iterator[Piece]:
         yield blocked("callback-under-lock", operation.point.span, "the task is submitted with a lock held")
     known = dict(operation.callbacks)
     for name, argument in given.items():
-        task = known.get(str(name))
+        task = known.get(name)
         if (task is None or task.function is None) and not _is_append(argument):
             yield blocked("callback-unknown", argument.span, f"what `{argument.value.text}` does is not seen")
     arguments = ", ".join(move.file.cut(each.value.span) for each in given.values())
@@ -178,6 +187,25 @@ def _callbacks(move: Move, operation: Operation) -> Iterator[Piece]:
         name = operation.point.statement.assigned[0]
         yield line_after(operation.point.statement, f"{name}.add_done_callback({DONE}({arguments}))", move.file)
     yield from _done_definition(move, operation)
+
+
+def _is_mentioned(move: Move, operation: Operation, given: dict[str, Argument], join: End) -> bool:
+    """What a callback changes is spoken of between the submission and the join()."""
+    start = operation.point.statement.span.end
+    between = move.file.text[start : join.point.span.start]
+    for other in move.site.operations:
+        if other.point.span.start >= start:
+            between = between.replace(move.file.cut(other.argument_list), "")
+    return any(re.search(rf"(?<![\w.]){re.escape(name)}\b", between) for name in _changed(move, operation, given))
+
+
+def _changed(move: Move, operation: Operation, given: dict[str, Argument]) -> set[str]:
+    """The object whose method it is, and the globals that its function writes."""
+    names = {each.value.text.partition(".")[0] for each in given.values() if "." in each.value.text}
+    for _, task in operation.callbacks:
+        for function in move.file.reachable(task.function):
+            names |= {use.name for use in function.globals if use.how != "read"}
+    return names
 
 
 def _is_named(operation: Operation) -> bool:

@@ -33,11 +33,15 @@ def pieces(move: Move) -> Iterator[Piece]:
     if site.family == "multiprocessing.managers":
         yield blocked("manager-pool", site.callee, f"{move.name} lives in the process of a Manager")
         return
-    if " | " in site.api or site.conditional:
-        yield blocked("pool-class-is-variable", site.callee, f"what {move.name} is gets chosen at run time")
+    names = site.api.split(" | ")
+    if not all(name.startswith("multiprocessing.") for name in names):
+        yield blocked("pool-origin-unknown", site.callee, f"{move.name} may be one of {', '.join(names)}")
         return
-    if not site.stdlib or site.kind != "pool" or site.workers not in ("process", "thread"):
-        yield blocked("pool-origin-unknown", site.callee, f"{move.name} is no pool of the standard library")
+    if len(names) == 1 and not site.stdlib:
+        yield blocked("pool-subclassed", site.callee, f"`{move.file.cut(site.callee)}` is a class of the project")
+        return
+    if len(names) > 1 or site.conditional:
+        yield blocked("pool-class-is-variable", site.callee, f"what {move.name} is gets chosen at run time")
         return
     name = "ThreadPoolExecutor" if move.is_thread else "ProcessPoolExecutor"
     spelled, needed = move.spelled("concurrent.futures", name, site.callee)

@@ -49,7 +49,7 @@ def _chunked(move: Move, operation: Operation, tasks: Argument, chunksize: Argum
     """The chunks of the Pool; ThreadPoolExecutor.map takes the argument and makes none."""
     given = chunksize is not None and not (chunksize.value.kind == "const" and chunksize.value.const is None)
     if chunksize is not None and (given or move.is_thread):
-        if given_chunksize(chunksize) is None and not move.is_thread:
+        if given_chunksize(move, chunksize) is None and not move.is_thread:
             yield blocked("unclear-chunksize", chunksize.span, f"`{chunksize.value.text}` may be None or 0")
         elif chunksize.keyword is None:
             yield insert(chunksize.span.start, "chunksize=")

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from poolaudit.edits import Edit, replace
-from poolaudit.facts import End, Use, before
+from poolaudit.facts import LOOPS, End, Use, before
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
 from poolaudit.migrate.editing import has_comment, remove_lines
@@ -16,7 +16,7 @@ from poolaudit.migrate.plan import Piece
 from poolaudit.survey.families import BLOCKING_METHODS
 
 _CALLS = ("close", "join", "terminate")
-_HARMLESS_TESTS = ("is None", "is not None")
+_OWN_CLASSES = ("MaybeEncodingError", "RemoteTraceback", "ExceptionWithTraceback")
 
 
 def pieces(move: Move) -> Iterator[Piece]:
@@ -52,8 +52,15 @@ def _escapes(move: Move) -> Iterator[Piece]:
             yield blocked("pool-escapes", use.point.span, f"{move.name} is {how} here")
     if not move.site.complete and not named:
         yield blocked("pool-escapes", move.site.point.span, f"not every use of {move.name} is seen")
-    if sum(end.how == "with-exit" for end in move.site.ends) > 1:
+    entered = [end for end in move.site.ends if end.how == "with-exit"]
+    if len(entered) > 1 or any(_repeats(move, end) for end in entered):
         yield blocked("pool-reentered", move.site.point.span, f"{move.name} is entered more than once")
+
+
+def _repeats(move: Move, end: End) -> bool:
+    """A loop around it builds no new pool each time."""
+    mine = {step.block.id for step in move.site.point.path}
+    return any(step.block.kind in LOOPS and step.block.id not in mine for step in end.point.path)
 
 
 def _is_none_test(move: Move, use: Use) -> bool:
@@ -103,7 +110,15 @@ def _terminated(move: Move, end: End) -> Iterator[Piece]:
 
 
 def _closed_before(move: Move) -> Iterator[Piece]:
-    """A submission after the end, with a handler for what a Pool raises then."""
+    """Handlers for what only a Pool raises: ValueError after close() or by join() without it, its own classes."""
+    for imported in move.file.imports:
+        if imported.api.startswith("multiprocessing.pool.") and imported.api.endswith(_OWN_CLASSES):
+            yield blocked("pool-exception-class-caught", imported.span, f"`{imported.name}` is used, which only Pool raises")
+    for end in move.site.ends:
+        for handler in move.handlers(end.point):
+            for name in handler.types:
+                if name.api == "builtins.ValueError" and end.how in _CALLS:
+                    yield blocked("closed-pool-error-caught", name.span, f"ValueError of `{end.how}` is handled")
     for operation in move.site.operations:
         closed = any(
             before(end.point, operation.point) and end.how in ("close", "with-exit", "terminate") for end in move.site.ends

@@ -29,7 +29,7 @@ def iterator(move: Move, operation: Operation) -> Iterator[Piece]:
     yield rename_method(operation, "map")
     chunksize = operation.argument("chunksize", 2)
     if chunksize is not None:
-        if given_chunksize(chunksize) is None and not move.is_thread:
+        if given_chunksize(move, chunksize) is None and not move.is_thread:
             yield blocked("unclear-chunksize", chunksize.span, f"`{chunksize.value.text}` may be None or 0")
         elif chunksize.keyword is None:
             yield insert(chunksize.span.start, "chunksize=")
@@ -51,13 +51,13 @@ def checked_arguments(move: Move, operation: Operation) -> Iterator[Piece]:
     for argument in (function, tasks):
         if argument.keyword is not None:
             yield drop_keyword(argument)
-    yield from _materialised(tasks)
+    yield from _materialised(move, tasks)
 
 
-def _materialised(tasks: Argument) -> Iterator[Piece]:
+def _materialised(move: Move, tasks: Argument) -> Iterator[Piece]:
     if tasks.value.infinite:
         yield blocked("imap-unbounded-iterable", tasks.value.span, f"`{tasks.value.text}` has no end")
-    elif not is_sized(tasks.value):
+    elif not is_sized(move, tasks.value):
         yield blocked("imap-generator-argument", tasks.value.span, f"`{tasks.value.text}` is not seen to be a list")
 
 

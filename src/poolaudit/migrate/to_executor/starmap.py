@@ -13,7 +13,7 @@ from poolaudit.edits import insert, replace
 from poolaudit.facts import Argument, Operation, Value
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
-from poolaudit.migrate.chunks import ALWAYS_ONE, default_chunksize, given_chunksize, is_sized, name_before
+from poolaudit.migrate.chunks import default_chunksize, given_chunksize, is_few, is_sized, name_before
 from poolaudit.migrate.editing import add_argument, drop_keyword, newline, wrap
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.observed import failure_is_observed
@@ -49,7 +49,7 @@ def mapped(move: Move, operation: Operation) -> Iterator[Piece]:
     if failure_is_observed(move, operation):
         yield caveat("failing-map-cancels-rest")
     given = chunksize is not None and not (chunksize.value.kind == "const" and chunksize.value.const is None)
-    if chunksize is not None and given and given_chunksize(chunksize) is None and not move.is_thread:
+    if chunksize is not None and given and given_chunksize(move, chunksize) is None and not move.is_thread:
         yield blocked("unclear-chunksize", chunksize.span, f"`{chunksize.value.text}` may be None or 0")
         return
     length = yield from _rows(move, operation, function, rows, needs_length=not given and not move.is_thread)
@@ -75,20 +75,20 @@ def _rows(
     if value.infinite:
         yield blocked("imap-unbounded-iterable", value.span, f"`{value.text}` has no end")
         return ""
-    small = value.length is not None and value.length <= ALWAYS_ONE and is_sized(value)
+    small = is_few(move, value)
     if value.kind == "call" and value.api == "builtins.zip" and value.literal and (columns := _columns(move, value)):
         lengths = [f"len({text})" for text, sized in columns if sized]
         if not needs_length or (lengths and len(lengths) == len(columns)):
             yield replace(value.span, ", ".join(text for text, _ in columns))
             return lengths[0] if len(lengths) == 1 else f"min({', '.join(lengths)})"
     text = move.file.cut(value.span)
-    fixed = _has_one_length(value)
+    fixed = _has_one_length(value) and (value.literal or not move.is_given(value))
     if small and fixed:
         yield from wrap(value.span, "*zip(*", ")")
         return ""
     length = f"len({text})"
-    if not (is_sized(value) and is_simple(text)):
-        line = text if is_sized(value) else f"list({text})"
+    if not (is_sized(move, value) and is_simple(text)):
+        line = text if is_sized(move, value) else f"list({text})"
         named, needed = name_before(move, operation, value.span, line, _NAMES)
         if named is None:
             yield from needed
@@ -112,7 +112,7 @@ def _columns(move: Move, value: Value) -> list[tuple[str, bool]]:
     texts = [move.file.cut(move.code.span(each)) for each in call.args]
     if len(value.items) != len(texts):
         return []
-    return [(text, is_sized(item) and is_simple(text)) for text, item in zip(texts, value.items, strict=True)]
+    return [(text, is_sized(move, item) and is_simple(text)) for text, item in zip(texts, value.items, strict=True)]
 
 
 def _has_one_length(value: Value) -> bool:

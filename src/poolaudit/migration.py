@@ -1,0 +1,168 @@
+"""The run of `migrate`: the plans of many files, and pools moved one by one.
+
+Knows which files there are, what is written and what is taken back. Must never know the command line, an output format, a form of
+an API or a syntax tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from poolaudit import discover
+from poolaudit.engine import NOT_WRITTEN, Progress
+from poolaudit.engine import _roomy as roomy
+from poolaudit.layout import Layout
+from poolaudit.report import Problem
+from poolaudit.selection import Selection
+from poolaudit.source import ChangedOnDisk, SourceFile, changed, content
+from poolaudit.source import write as write_source
+
+if TYPE_CHECKING:
+    from poolaudit.config import Config
+    from poolaudit.migrate.plan import Direction
+    from poolaudit.migrating import Migration, Planned, Step
+    from poolaudit.survey.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationPlan:
+    """What the pools of many files need, and what could not be read."""
+
+    to: Direction
+    files: tuple[Planned, ...]
+    problems: tuple[Problem, ...]
+    targets: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One file with the pools that were moved in it."""
+
+    source: SourceFile
+    """As it was before the first step."""
+    after: str
+    steps: tuple[Step, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def contents(self) -> tuple[str, str]:
+        """What the file holds before and after: of a notebook, the whole document."""
+        return content(self.source, self.source.text), content(self.source, self.after)
+
+
+class MigrationRun:
+    """One `migrate` over paths. Raises ConfigError for an unknown rule in the configuration, nothing else."""
+
+    def __init__(self, paths: Iterable[str], config: Config, to: Direction, *, unsafe: bool = False) -> None:
+        self._config = config
+        self._selection = Selection(config)
+        self._discovery = discover.discover(paths, config)
+        self._to: Direction = to
+        self._unsafe = unsafe
+        self.refused: list[Problem] = []
+        """Why pools that were planned were not moved after all, once `trials` has come to its end."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What could not be read."""
+        return *self._discovery.problems, *self._discovery.unreadable
+
+    @property
+    def sources(self) -> tuple[SourceFile, ...]:
+        return self._discovery.candidates
+
+    def plan(self, progress: Progress | None = None) -> MigrationPlan:
+        """The plan of every pool; nothing is changed."""
+        project = self._project()
+
+        def planned() -> list[Planned]:
+            found = []
+            for index, source in enumerate(self.sources):
+                if progress is not None:
+                    progress(source.name, index, len(self.sources))
+                found.append(self._migration(source, project).planned())
+            return found
+
+        files = tuple(each for each in roomy(planned) if each.plans or each.problems) if self.sources else ()
+        return MigrationPlan(self._to, files, self.problems, self._config.settings.targets)
+
+    def moved(self, progress: Progress | None = None) -> Iterator[Moved]:
+        """Each file with all the pools that can be moved, moved in memory; files where none can be are left out."""
+        from poolaudit.migrating import migrated
+
+        for index, source in enumerate(self.sources):
+            if progress is not None:
+                progress(source.name, index, len(self.sources))
+            migration = self._migration(source, self._project())
+
+            def all_steps(migration: Migration = migration) -> tuple[Step, ...]:
+                return migrated(migration)
+
+            steps = roomy(all_steps)
+            if steps or migration.problems:
+                yield Moved(source, migration.text, steps, tuple(migration.problems))
+
+    def trials(self) -> Iterator[Trial]:
+        """Each pool as a step of its own, to be written, tried, and kept or taken back before the next one is asked for."""
+        for source in self.sources:
+            migration = self._migration(source, self._project())
+            while (step := roomy(migration.step)) is not None:
+                trial = Trial(changed(source, step.before), step)
+                yield trial
+                if trial.kept:
+                    migration.take(step)
+                else:
+                    migration.skip(step)
+            self.refused += migration.problems
+
+    def _migration(self, source: SourceFile, project: Project) -> Migration:
+        from poolaudit.migrating import Migration
+
+        return Migration(source, self._config, self._selection, self._to, self._unsafe, project)
+
+    def _project(self) -> Project:
+        """What files import, read anew where files may have been written meanwhile."""
+        from poolaudit.survey.project import Project
+
+        return Project(Layout(str(self._config.root) if self._config.anchored else ""))
+
+
+class Trial:
+    """One pool to be moved on disk, and moved back unless it is kept."""
+
+    def __init__(self, source: SourceFile, step: Step) -> None:
+        self._source = source
+        self.step = step
+        self.kept = False
+        self.is_written = False
+
+    @property
+    def path(self) -> str:
+        return self._source.name
+
+    def write(self) -> Problem | None:
+        """Replaces the file; where that cannot be done, nothing has been written, and a problem says why."""
+        self.is_written = True  # before it is: an interrupt in between must not leave the new text
+        problem = _written(self._source, self.step.after)
+        self.is_written = problem is None
+        return problem
+
+    def take_back(self) -> Problem | None:
+        """The file as it was. It may be so already; where somebody else has changed it, it is left alone, and a problem says so."""
+        problem = _written(changed(self._source, self.step.after), self.step.before)
+        return problem and _written(self._source, self.step.before)
+
+
+def write(moved: Moved) -> Problem | None:
+    """Writes one file; what went wrong, if anything did."""
+    return _written(moved.source, moved.after)
+
+
+def _written(source: SourceFile, text: str) -> Problem | None:
+    try:
+        write_source(source, text)
+    except (ChangedOnDisk, UnicodeError, OSError) as error:
+        return Problem(NOT_WRITTEN, str(error), source.name)
+    return None
