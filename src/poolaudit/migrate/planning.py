@@ -6,7 +6,7 @@ Knows both directions. Must never know a single form, libcst or a file on disk.
 from __future__ import annotations
 
 from poolaudit.facts import FileFacts, PoolSite
-from poolaudit.migrate import to_executor
+from poolaudit.migrate import to_executor, to_pool
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Direction, Plan, add_up
@@ -14,7 +14,7 @@ from poolaudit.migrate.surroundings import surroundings
 from poolaudit.settings import Settings
 from poolaudit.survey.families import APIS
 
-_DIRECTIONS = {"executor": ("pool", to_executor.pieces)}
+_DIRECTIONS = {"executor": ("pool", to_executor.pieces), "pool": ("executor", to_pool.pieces)}
 
 
 def plan(site: PoolSite, file: FileFacts, settings: Settings, to: Direction) -> Plan | None:
@@ -36,7 +36,7 @@ def _may_be(site: PoolSite, kind: str) -> bool:
     return any(
         api is not None
         and api.kind == kind
-        and api.workers in ("process", "thread")
+        and (api.workers == "process" or (api.workers == "thread" and kind == "pool"))
         and api.name.startswith(("multiprocessing.", "concurrent.futures."))
         for api in found
     )
