@@ -157,7 +157,9 @@ def test_nobody_below_the_engine_knows_which_rules_there_are(file: Path) -> None
 
 FLOORS = {
     "facts": (),
-    "source": (),
+    "source": ("notebook",),
+    "magics": ("syntax",),
+    "notebook": ("magics", "syntax"),
     "settings": ("facts",),
     "edits": ("facts",),
     "rule": ("edits", "facts", "settings"),

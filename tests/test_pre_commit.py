@@ -37,7 +37,7 @@ def test_two_hooks_that_respect_excludes_and_run_once() -> None:
     assert set(HOOKS) == {"poolaudit", "poolaudit-fix"}
     for hook in HOOKS.values():
         assert "--force-exclude" in hook["entry"]
-        assert (hook["types_or"], hook["require_serial"], hook["language"]) == (["python", "pyi"], True, "python")
+        assert (hook["types_or"], hook["require_serial"], hook["language"]) == (["python", "pyi", "jupyter"], True, "python")
         assert hook["minimum_pre_commit_version"] == "2.9.2"
     assert ["--fix" in hook["entry"] for hook in HOOKS.values()] == [False, True]
 

@@ -93,6 +93,7 @@ def test_json_holds_the_decision_and_what_comes_next() -> None:
         "because": "rows is a generator",
         "path": "src/load.py",
         "line": 13,
+        "cell": None,
     }
     assert (pool["function"], pool["readiness"], pool["not_taken"]) == ("load_all", "break", list(KEEP.not_taken))
     assert pool["next"] == ["poolaudit explain PA305", "poolaudit scan --diff --unsafe-fixes src/load.py"]

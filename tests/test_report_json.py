@@ -25,9 +25,12 @@ def one_of(*values: str) -> set[str]:
     return set(values)
 
 
-PROBLEM = {"code": STR, "message": STR, "line": INT, "column": INT}
+PROBLEM = {"code": STR, "message": STR, "line": INT, "column": INT, "cell": (INT, NONE)}
 NAMED = {"name": STR, "message": STR}
-TRACE = {"question": STR, "answer": one_of("yes", "no", "unknown"), "because": STR, "path": STR, "line": (INT, NONE)}
+TRACE = {
+    "question": STR, "answer": one_of("yes", "no", "unknown"), "because": STR, "path": STR, "line": (INT, NONE),
+    "cell": (INT, NONE),
+}  # fmt: skip
 VERDICT = one_of("keep-executor", "use-executor", "keep-pool", "use-pool", "either", "leave", "undecided")
 DECISION = {
     "verdict": VERDICT, "strength": one_of("must", "should", "may"), "reason": STR, "trace": [TRACE],
@@ -43,18 +46,19 @@ SITE = {
     "workers": one_of("process", "thread", "interpreter", "unknown"), "worker_count": (STR, NONE),
     "binding": one_of("with", "name", "attribute", "returned", "argument", "chained", "stack", "other"),
     "lifetime": one_of("with", "closed", "unclosed", "escapes", "unknown"),
-    "operations": [{"method": STR, "line": INT, "column": INT}],
+    "operations": [{"method": STR, "line": INT, "column": INT, "cell": (INT, NONE)}],
     "decision": (DECISION, NONE), "migration": (MIGRATION, NONE),
 }  # fmt: skip
 FIX = {
     "applicability": one_of("safe", "unsafe"), "title": STR, "caveats": [NAMED],
-    "edits": [{"start": INT, "end": INT, "replacement": STR}],
+    "edits": [{"start": INT, "end": INT, "replacement": STR, "cell": (INT, NONE)}],
 }  # fmt: skip
 FINDING = {
     "code": STR, "name": STR, "severity": one_of("error", "warning", "info"), "confidence": one_of("certain", "likely"),
     "message": STR,
     "line": INT, "column": INT, "end_line": INT, "end_column": INT, "cell": (INT, NONE), "site": (INT, NONE), "url": (STR, NONE),
-    "suppressed": BOOL, "related": [{"path": STR, "line": INT, "column": INT, "message": STR}], "fix": (FIX, NONE),
+    "suppressed": BOOL, "related": [{"path": STR, "line": INT, "column": INT, "message": STR, "cell": (INT, NONE)}],
+    "fix": (FIX, NONE),
 }  # fmt: skip
 SUMMARY = {
     "files_scanned": INT, "candidates": INT, "sites": INT, "findings": INT, "problems": INT, "seconds": FLOAT,
@@ -143,7 +147,7 @@ def test_related_place_in_another_file() -> None:
     found = replace(LAMBDA, finding=replace(LAMBDA.finding, related=(Related(Span(5, 6, "other.py"), "there"),)))
     facts = replace(LOAD.facts, other_texts={"other.py": "one\ntwo\n"})
     related = rendered(replace(RUN, files=(replace(LOAD, facts=facts, findings=(found,)),)))["files"][0]["findings"][0]["related"]
-    assert related == [{"path": "other.py", "line": 2, "column": 2, "message": "there"}]
+    assert related == [{"path": "other.py", "line": 2, "column": 2, "message": "there", "cell": None}]
 
 
 def test_summary_counts_what_is_not_suppressed() -> None:

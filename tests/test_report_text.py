@@ -80,7 +80,7 @@ def test_suppressed_findings_are_silent_and_counted_when_verbose() -> None:
     assert "PA502" not in text.render(CLEAN)
     verbose = text.render(CLEAN, verbose=True)
     assert "1 finding suppressed" in verbose
-    assert "types_or: [python, pyi]" in verbose
+    assert "types_or: [python, pyi, jupyter]" in verbose
 
 
 def test_problems_without_a_file() -> None:

@@ -297,7 +297,7 @@ class _Scan:
 
         rewrite = self._rewrite(config, _stdin() if self.stdin else b"", write=False)
         color = use_color(self.options["color"], sys.stdout, os.environ)
-        _print("".join(painted(patch(each.before, each.after, each.path), color=color) for each in rewrite.patches))
+        _print("".join(painted(patch(*each.contents, each.path), color=color) for each in rewrite.patches))
         if not self.options["quiet"]:
             _say(_would_fix(rewrite, self.options["unsafe_fixes"], self.paths))
         return _tell(_problems(rewrite.report)) or self._changed(rewrite)
@@ -388,12 +388,15 @@ def _fixed(rewrite: Rewrite, data: bytes) -> bytes:
 @TERMINAL
 @click.pass_context
 def advise(context: click.Context, /, places: tuple[str, ...], **options: Any) -> None:
-    """Tell which API each pool should use: what was asked, the line that answered, what is not known, what would flip it."""
+    """Tell which API each pool should use: what was asked, the line that answered, what is not known, what would flip it.
+
+    A line of a notebook is PATH:CELL:LINE.
+    """
     from poolaudit import engine
     from poolaudit.report import advice
 
     asked = [_place(place) for place in places]
-    paths = tuple(dict.fromkeys(path for path, _ in asked))
+    paths = tuple(dict.fromkeys(path for path, *_ in asked))
     config = _load(paths, options)
     with ProgressLine(options["quiet"]) as progress:
         report = engine.audit(paths, config, progress=progress)
@@ -412,22 +415,26 @@ def advise(context: click.Context, /, places: tuple[str, ...], **options: Any) -
     context.exit(_tell(_problems(report)))
 
 
-def _place(place: str) -> tuple[str, int | None]:
-    """'path:12' as path and line; a file that is really called so comes first."""
-    path, colon, line = place.rpartition(":")
-    if colon and line.isdecimal() and not os.path.exists(place):
-        return path, int(line)
-    return place, None
+def _place(place: str) -> tuple[str, int | None, int | None]:
+    """'path:12' as path and line, 'path:3:12' as path, line and cell; a file that is really called so comes first."""
+    numbers: list[int] = []
+    path, colon, last = place.rpartition(":")
+    while colon and last.isdecimal() and len(numbers) < 2 and not os.path.exists(place):
+        numbers.append(int(last))
+        place = path
+        path, colon, last = place.rpartition(":")
+    line, cell, *_ = (*numbers, None, None)
+    return place, line, cell
 
 
-def _chosen(pools: Sequence[Advised], asked: Iterable[tuple[str, int | None]]) -> list[Advised]:
+def _chosen(pools: Sequence[Advised], asked: Iterable[tuple[str, int | None, int | None]]) -> list[Advised]:
     """The pools of every place, each once, in the order of the report."""
     from poolaudit.report.advice import at_line
 
     wanted: set[int] = set()
-    for path, line in asked:
+    for path, line, cell in asked:
         below = [each for each in pools if _is_below(each.path, path)]
-        wanted.update(id(each) for each in (below if line is None else at_line(below, path, line)))
+        wanted.update(id(each) for each in (below if line is None else at_line(below, path, line, cell)))
     return [each for each in pools if id(each) in wanted]
 
 

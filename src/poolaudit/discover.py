@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from poolaudit.config import Config
 from poolaudit.layout import Layout
 from poolaudit.report import Problem
-from poolaudit.source import SourceFile, Unreadable, decode, read_bytes
+from poolaudit.source import NOTEBOOK, SourceFile, Unreadable, decode, read_bytes
 from poolaudit.survey.families import BORROWED, LEAF_NAMES, NEEDLES
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 UNREADABLE = "PA001"
 TOO_DEEP = "cannot be parsed: nested too deeply"
 TOO_LARGE = "cannot be parsed: too large"
-SUFFIXES = (".py", ".pyi")
+SUFFIXES = (".py", ".pyi", NOTEBOOK)
 """Files of these names are looked for in folders; a file named explicitly may also have none, or a Python shebang."""
 
 _SHEBANG = re.compile(rb"#![^\n]*\bpython")
@@ -90,12 +90,25 @@ def candidate(data: bytes, name: str, path: str = "", layout: Layout | None = No
 
     Raises Unreadable when it cannot be decoded or is nested too deeply for any parser.
     """
+    if name.endswith(NOTEBOOK):
+        return _notebook(data, name, path, layout)
     for needle in NEEDLES:
         if needle in data:
             break
     else:
         return decode(data, name, path) if layout is not None and _borrows(data, name, layout) else None
     return decode(data, name, path) if gate(data) else None
+
+
+def _notebook(data: bytes, name: str, path: str, layout: Layout | None) -> SourceFile | None:
+    """As `candidate`. The document is only read where its bytes look like it: outputs and pictures make it large."""
+    if not any(mark in data for mark in (*NEEDLES, *BORROWED)):
+        return None
+    source = decode(data, name, path)
+    code = source.text.encode()
+    if any(needle in code for needle in NEEDLES):
+        return source if gate(code) else None
+    return source if layout is not None and _borrows(code, name, layout) else None
 
 
 def gate(data: bytes) -> bool:

@@ -20,7 +20,7 @@ from poolaudit.config import Config
 from poolaudit.discover import UNREADABLE, Discovery
 from poolaudit.report import FileReport, Problem, Report, Reported
 from poolaudit.selection import Selection
-from poolaudit.source import ChangedOnDisk, SourceFile, Unreadable
+from poolaudit.source import ChangedOnDisk, SourceFile, Unreadable, content
 from poolaudit.source import write as write_source
 
 if TYPE_CHECKING:
@@ -64,6 +64,11 @@ class FilePatch:
     @property
     def before(self) -> str:
         return self.source.text
+
+    @property
+    def contents(self) -> tuple[str, str]:
+        """What the file holds before and after, decoded: of a notebook more than its code."""
+        return content(self.source, self.before), content(self.source, self.after)
 
 
 @dataclass(frozen=True, slots=True)

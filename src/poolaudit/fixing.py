@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from poolaudit import edits, imports, verify
 from poolaudit.judge import CRASH, ask, judge, survey
+from poolaudit.notebook import Unwritable
 from poolaudit.report import FileReport, Problem, Reported
-from poolaudit.source import Lines, SourceFile
+from poolaudit.source import Lines, SourceFile, changed, content, counted
 
 if TYPE_CHECKING:
     from poolaudit.config import Config
@@ -84,7 +85,7 @@ class _Fixing:
         return Fixed(self._without_refused(report, text), text, tuple(self.fixed))
 
     def _judge(self, text: str) -> FileReport:
-        source = replace(self.source, text=text)
+        source = changed(self.source, text)
         facts = self._survey(text, [])
         return judge(source, self.config, self.selection, full=self.full, project=self.project, facts=facts)
 
@@ -140,12 +141,18 @@ class _Fixing:
 
     def _refuse(self, each: Reported, facts: FileFacts, why: verify.Rejection) -> None:
         line, column = Lines(facts.text).position(each.finding.where.start)
+        line, cell = counted(changed(self.source, facts.text), line)
         message = f"the fix of {each.name} was refused: {why.message}"
-        self.refused[_identity(each, facts.text)] = Problem(each.code, message, self.source.name, line, column)
+        self.refused[_identity(each, facts.text)] = Problem(each.code, message, self.source.name, line, column, cell)
 
     def _rejection(self, facts: FileFacts, patch: edits.Patch, landed: Sequence[Reported]) -> verify.Rejection | None:
-        if (why := verify.check_text(facts.text, patch.text, patch.edits, self.config.settings.targets)) is not None:
+        targets, awaits = self.config.settings.targets, self.source.notebook is not None
+        if (why := verify.check_text(facts.text, patch.text, patch.edits, targets, awaits=awaits)) is not None:
             return why
+        try:
+            content(self.source, patch.text)
+        except Unwritable as refusal:
+            return verify.Rejection("changed-elsewhere", str(refusal))
         problems: list[Problem] = []
         after = self._survey(patch.text, problems)
         if after is None:

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, TypeVar
 from poolaudit import edits, imports, suppression, syntax
 from poolaudit.discover import TOO_DEEP, UNREADABLE
 from poolaudit.facts import FileFacts, PoolSite, Span
+from poolaudit.notebook import Unwritable
 from poolaudit.report import FileReport, Problem, Reported
 from poolaudit.rule import Finding, Rule
-from poolaudit.source import Lines, SourceFile
+from poolaudit.source import Lines, SourceFile, content, counted
 from poolaudit.suppression import Assumption, Comments, Suppression
 
 if TYPE_CHECKING:
@@ -66,11 +67,11 @@ def judge(
     silencer = _Silencer(comments, lines)
     shown = ("certain", config.confidence)
     asked = [each for each in ask(rules, facts, settings, crashes) if each.confidence in shown]
-    found = _unsuperseded([silencer.judge(_with_edits(each, facts, crashes)) for each in asked], rules, lines)
+    found = _unsuperseded([silencer.judge(_with_edits(each, facts, source, crashes)) for each in asked], rules, lines)
     if full and any(rule.code == UNUSED for rule in rules):
         found += [silencer.judge(each) for each in _unused(rules, silencer, decisions)]
     found.sort(key=lambda each: (each.finding.where, each.code))
-    return FileReport(facts.path, _trimmed(facts, own, decisions, found), decisions, ready, tuple(found), tuple(crashes))
+    return FileReport(facts.path, _trimmed(facts, own, decisions, found), decisions, ready, tuple(found), tuple(crashes), source)
 
 
 def _trimmed(
@@ -95,7 +96,8 @@ def survey(source: SourceFile, problems: list[Problem], project: Project | None 
             # Python's own words are better than libcst's, where it agrees that something is wrong
             why = syntax.complaint(source.text) or syntax.Complaint(error.message, error.line, error.column, python_2=False)
             hint = " (this looks like Python 2)" if why.python_2 else ""
-            problems.append(Problem(UNREADABLE, f"cannot be parsed: {why.message}{hint}", source.name, why.line, why.column))
+            line, cell = counted(source, why.line)
+            problems.append(Problem(UNREADABLE, f"cannot be parsed: {why.message}{hint}", source.name, line, why.column, cell))
         except RecursionError:
             problems.append(Problem(UNREADABLE, TOO_DEEP, source.name))
         return None
@@ -196,18 +198,27 @@ def _kind_of_workers(site: PoolSite) -> str:
     return "third-party" if site.workers == "process" and not site.stdlib else site.workers
 
 
-def _with_edits(each: Reported, facts: FileFacts, crashes: list[Problem]) -> Reported:
+def _with_edits(each: Reported, facts: FileFacts, source: SourceFile, crashes: list[Problem]) -> Reported:
     """The finding with all edits of its fix, imports included; without a fix where it cannot be applied."""
     fix = each.fix
     if fix is None:
         return each
     added = imports.place(facts, fix.imports)
     if isinstance(added, imports.Refusal):
-        notes = (*each.finding.notes, f"no fix: {added.message}")
-        return replace(each, finding=replace(each.finding, notes=notes), fix=None)
+        return _without_fix(each, added.message)
     who = f"the fix of {each.code} ({each.name})"
     patch = attempt(who, facts.path, lambda: edits.apply(facts.text, [added, fix.edits]), crashes)
-    return replace(each, fix=None) if patch is None or patch.deferred else replace(each, edits=patch.edits)
+    if patch is None or patch.deferred:
+        return replace(each, fix=None)
+    try:
+        content(source, patch.text)
+    except Unwritable as refusal:
+        return _without_fix(each, str(refusal))
+    return replace(each, edits=patch.edits)
+
+
+def _without_fix(each: Reported, why: str) -> Reported:
+    return replace(each, finding=replace(each.finding, notes=(*each.finding.notes, f"no fix: {why}")), fix=None)
 
 
 class _Silencer:

@@ -1,6 +1,7 @@
 """A file of source text: bytes to text and back, without losing one.
 
-Knows encodings (PEP 263, byte order marks), newlines and how a file is written: a crash leaves the old or the new one whole.
+Knows encodings (PEP 263, byte order marks), newlines, that a notebook's text is in its cells, and how a file is written: a crash
+leaves the old or the new one whole.
 It is the only module that opens a file for writing. Must never know Python's grammar, a pool, a rule or the command line.
 """
 
@@ -11,7 +12,13 @@ import contextlib
 import os
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from poolaudit.notebook import Notebook
+
+NOTEBOOK = ".ipynb"
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
 """What ends a line for Python. str.splitlines knows more (form feed, U+2028), which Python does not."""
@@ -42,13 +49,15 @@ class SourceFile:
     name: str
     """What reports call it: as given on the command line, relative, with forward slashes."""
     text: str
-    """Decoded, without the byte order mark, newlines exactly as they were (nothing is translated)."""
+    """Decoded, without the byte order mark, newlines exactly as they were (nothing is translated). Of a notebook: its code."""
     encoding: str
     """Codec that decodes the bytes after the byte order mark, as Python's tokenizer names it: 'utf-8', 'iso-8859-1'."""
     bom: bytes = b""
     """The byte order mark that the file starts with."""
     newline: str = "\n"
     """The newline that most lines end with: what inserted lines should end with."""
+    notebook: Notebook | None = None
+    """The document around the text as it was read; None for a plain file."""
 
 
 class Lines:
@@ -100,7 +109,8 @@ def decode(data: bytes, name: str, path: str = "") -> SourceFile:
     Raises Unreadable when it cannot be decoded.
     """
     bom = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
-    encoding = _encoding(data)
+    is_notebook = name.endswith(NOTEBOOK)
+    encoding = "utf-8" if is_notebook else _encoding(data)
     body = data[len(bom) :]
     try:
         text = body.decode(encoding)
@@ -110,10 +120,26 @@ def decode(data: bytes, name: str, path: str = "") -> SourceFile:
     except (LookupError, UnicodeError) as error:
         # LookupError: a codec of bytes (hex) or of text (rot13); UnicodeError: 'undefined'
         raise Unreadable(f"the declared encoding cannot decode anything: {error}", 1, 1) from error
+    document = _notebook(text) if is_notebook else None
+    if document is not None:
+        text = document.code
     nul = text.find("\0")
     if nul >= 0:
         raise Unreadable("contains a NUL character: this is not Python source", *Lines(text[:nul]).position(nul))
-    return SourceFile(path, name, text, encoding, bom, _newline(text))
+    return SourceFile(path, name, text, encoding, bom, _newline(text), document)
+
+
+def _notebook(document: str) -> Notebook:
+    from poolaudit import notebook
+
+    try:
+        found = notebook.parse(document)
+        found.code.encode()
+    except notebook.NotANotebook as error:
+        raise Unreadable(error.message, error.line, error.column) from error
+    except UnicodeEncodeError as error:
+        raise Unreadable("is no notebook: a cell holds half a character") from error
+    return found
 
 
 def from_text(text: str, name: str) -> SourceFile:
@@ -121,16 +147,41 @@ def from_text(text: str, name: str) -> SourceFile:
     return SourceFile("", name, text, "utf-8", b"", _newline(text))
 
 
+def counted(source: SourceFile, line: int) -> tuple[int, int | None]:
+    """A line of the text as people count it, and the cell of a notebook that it counts in. 0 is a line that is not known."""
+    if source.notebook is None or not line:
+        return line, None
+    from poolaudit.notebook import CellLines
+
+    cell, within = CellLines(source.notebook).place(line)
+    return within, cell
+
+
+def changed(source: SourceFile, text: str) -> SourceFile:
+    """The same file with another text. Raises Unwritable."""
+    if source.notebook is None:
+        return replace(source, text=text)
+    return replace(source, text=text, notebook=_notebook(source.notebook.rewritten(text)))
+
+
+def content(source: SourceFile, text: str) -> str:
+    """What the file holds, decoded, when its text is `text`: a notebook holds more. Raises Unwritable."""
+    return text if source.notebook is None else source.notebook.rewritten(text)
+
+
 def encode(source: SourceFile, text: str) -> bytes:
-    """The bytes of `text` as a new content of `source`. Raises UnicodeEncodeError when its encoding lacks a character."""
-    return source.bom + text.encode(source.encoding)
+    """The bytes of `text` as a new content of `source`.
+
+    Raises UnicodeEncodeError when its encoding lacks a character, Unwritable when a notebook's cells cannot hold it.
+    """
+    return source.bom + content(source, text).encode(source.encoding)
 
 
 def write(source: SourceFile, text: str) -> None:
     """Replaces the file by `text`: a temporary file in the same folder, then os.replace; the mode is kept, symlinks are followed.
 
     Raises ChangedOnDisk when the file is no longer what `source` was read from, UnicodeError when its encoding cannot say the
-    text or would change bytes that no edit touched, OSError.
+    text or would change bytes that no edit touched, Unwritable when a notebook's cells cannot hold the text, OSError.
     """
     new = encode(source, text)
     target = os.path.realpath(source.path)
@@ -145,6 +196,8 @@ def _refuse_changed(source: SourceFile, target: str) -> None:
         raise ChangedOnDisk(f"{source.name} {error.message}: not written") from error
     if data == encode(source, source.text):
         return
+    if source.notebook is not None:
+        raise ChangedOnDisk(f"{source.name} has changed on disk meanwhile: not written")
     with contextlib.suppress(Unreadable):
         if decode(data, source.name).text == source.text:
             raise UnicodeError(f"{source.name}: {source.encoding} does not give back the bytes it was read from: not written")

@@ -61,11 +61,14 @@ def parse(text: str, version: Version | None = None) -> ast.Module:
         return ast.parse(text, feature_version=version)
 
 
-def compiles(text: str) -> None:
-    """The whole way to byte code, which refuses more than the grammar does ('return' outside a function). Raises as `parse`."""
+def compiles(text: str, *, awaits: bool = False) -> None:
+    """The whole way to byte code, which refuses more than the grammar does ('return' outside a function). Raises as `parse`.
+
+    `awaits`: `await` may stand outside of functions, as in a notebook.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        compile(text, "<text>", "exec", dont_inherit=True)
+        compile(text, "<text>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if awaits else 0, dont_inherit=True)
 
 
 @dataclass(frozen=True, slots=True)

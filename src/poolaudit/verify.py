@@ -35,12 +35,16 @@ class Rejection:
     line: int = 0
 
 
-def check_text(before: str, after: str, edits: Sequence[Edit], targets: Iterable[Version]) -> Rejection | None:
+def check_text(
+    before: str, after: str, edits: Sequence[Edit], targets: Iterable[Version], *, awaits: bool = False
+) -> Rejection | None:
     """What the texts alone say: `after` compiles for each target, statements without an edit are unchanged, comments kept.
 
-    `edits` are those that make `after` of `before`, by position.
+    `edits` are those that make `after` of `before`, by position. `awaits`: `await` may stand outside of functions, as in notebooks.
     """
-    return _check_syntax(before, after, targets) or _check_statements(before, after, edits) or _check_comments(before, after)
+    return (
+        _check_syntax(before, after, targets, awaits) or _check_statements(before, after, edits) or _check_comments(before, after)
+    )
 
 
 def check_findings(before: Counter[str], after: Counter[str], fixed: Counter[str]) -> Rejection | None:
@@ -59,10 +63,10 @@ def _findings(number: int) -> str:
     return f"{number} finding{'s' if number > 1 else ''}"
 
 
-def _check_syntax(before: str, after: str, targets: Iterable[Version]) -> Rejection | None:
+def _check_syntax(before: str, after: str, targets: Iterable[Version], awaits: bool) -> Rejection | None:
     running = sys.version_info[:2]
     try:
-        syntax.compiles(before)
+        syntax.compiles(before, awaits=awaits)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Rejection(
             "syntax", f"Python {running[0]}.{running[1]} cannot compile this file, so no change of it can be verified"
@@ -71,7 +75,7 @@ def _check_syntax(before: str, after: str, targets: Iterable[Version]) -> Reject
     for version in versions:
         name = "{}.{}".format(*(version or running))
         try:
-            syntax.parse(after, version) if version else syntax.compiles(after)
+            syntax.parse(after, version) if version else syntax.compiles(after, awaits=awaits)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             if version is None or _parses(before, version):
                 return Rejection("syntax", f"the new text does not compile for Python {name}: {getattr(error, 'msg', error)}")

@@ -11,6 +11,7 @@ from typing import Literal
 from poolaudit.edits import Edit, Fix
 from poolaudit.facts import FileFacts
 from poolaudit.rule import Confidence, Finding, Severity
+from poolaudit.source import SourceFile
 from poolaudit.tree import Decision
 
 
@@ -18,7 +19,7 @@ from poolaudit.tree import Decision
 class Problem:
     """Something that could not be done: a file that cannot be read or parsed (PA001), a rule that crashed, a rejected rewrite.
 
-    `path` '' for what belongs to no file. line and column from 1, 0 when unknown.
+    `path` '' for what belongs to no file. line and column from 1, 0 when unknown. `cell`: of a notebook, that `line` counts in.
     """
 
     code: str
@@ -26,6 +27,7 @@ class Problem:
     path: str = ""
     line: int = 0
     column: int = 0
+    cell: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class FileReport:
     """One per site: what Python 3.14's default start method does to it; None where the question makes no sense."""
     findings: tuple[Reported, ...] = ()
     problems: tuple[Problem, ...] = ()
+    source: SourceFile | None = None
+    """What the facts are of. A notebook's lines are counted within its cells."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,14 @@ class Advised:
 
     @property
     def line(self) -> int:
-        return self.sources.own.place(self.site.point.span.start).line
+        """Of the whole text: a notebook's lines count on from cell to cell."""
+        return self.sources.own.row(self.site.point.span.start)
+
+    @property
+    def place(self) -> str:
+        """The line as people count it, behind the cell in a notebook: '12', '3:12'."""
+        numbers = self.sources.cell(self.site.point.span), self.sources.line(self.site.point.span)
+        return ":".join(str(number) for number in numbers if number is not None)
 
     @property
     def title(self) -> str:
@@ -72,20 +79,27 @@ def advised(report: Report) -> tuple[Advised, ...]:
     return tuple(each for file in report.files for each in _of_file(file))
 
 
-def at_line(pools: Sequence[Advised], path: str, line: int) -> tuple[Advised, ...]:
-    """Those of one file's pools that a line speaks of: built there, used there, or around it. Raises NoPoolError, with `path`."""
+def at_line(pools: Sequence[Advised], path: str, line: int, cell: int | None = None) -> tuple[Advised, ...]:
+    """Those of one file's pools that a line speaks of: built there, used there, or around it. Raises NoPoolError, with `path`.
+
+    `cell`: of a notebook, that the line counts in.
+    """
+    rows = [each.sources.own.find(line, cell) for each in pools]
     for covers in (_built_on, _used_on, _around):
-        if found := tuple(each for each in pools if covers(each, line)):
+        found = tuple(each for each, row in zip(pools, rows, strict=True) if row is not None and covers(each, row))
+        if found:
             return found
-    known = ", ".join(str(each.line) for each in pools)
-    raise NoPoolError(f"no process pool at {path}:{line}" + (f" (there are pools on line {known})" if known else ""))
+    known = ", ".join(each.place for each in pools)
+    where = "in cell:line" if any(":" in each.place for each in pools) else "on line"
+    place = ":".join(str(part) for part in (path, cell, line) if part is not None)
+    raise NoPoolError(f"no process pool at {place}" + (f" (there are pools {where} {known})" if known else ""))
 
 
 def _of_file(file: FileReport) -> Iterator[Advised]:
     facts = file.facts
     if facts is None:
         return
-    sources = Sources(facts)
+    sources = Sources(facts, file.source)
     for index, (site, decision) in enumerate(zip(facts.sites, file.decisions, strict=False)):
         if decision is None:
             continue
@@ -105,7 +119,7 @@ def _of_file(file: FileReport) -> Iterator[Advised]:
 
 def _built_on(each: Advised, line: int) -> bool:
     span = each.site.point.span
-    return each.line <= line <= each.sources.own.place(span.end).line
+    return each.line <= line <= each.sources.own.row(span.end)
 
 
 def _used_on(each: Advised, line: int) -> bool:
@@ -120,7 +134,7 @@ def _around(each: Advised, line: int) -> bool:
 
 
 def _covers(lines: Lines, span: Span, line: int) -> bool:
-    return lines.place(span.start).line <= line <= lines.place(span.end).line
+    return lines.row(span.start) <= line <= lines.row(span.end)
 
 
 # --- text
@@ -146,15 +160,15 @@ def _text(each: Advised, paint: Paint, width: int, verbose: bool) -> Iterator[st
     if each.readiness is not None:
         yield f"  {READINESS[each.readiness]}"
     for found in each.findings:
-        line = each.sources.line(found.finding.where)
-        yield from _item(f"{found.code} {found.name} [{found.severity}] line {line}: {found.finding.message}", width)
+        place = each.sources.said(found.finding.where)
+        yield from _item(f"{found.code} {found.name} [{found.severity}] {place}: {found.finding.message}", width)
     for number, command in enumerate(_commands(each)):
         yield f"  {'next:' if number == 0 else '     '} {paint(command, 'green')}"
 
 
 def _heading(each: Advised, paint: Paint, width: int) -> Iterator[str]:
     """Place and pool, with the verdict at the right edge, or below where there is no room."""
-    place = f"{harmless(each.path)}:{each.line}"
+    place = f"{harmless(each.path)}:{each.place}"
     verdict = f"{VERDICTS[each.decision.verdict]} ({each.decision.strength})"
     title = f"{paint(place, 'bold')}: {each.title}"
     room = width - width_of(f"{place}: {each.title}") - len(verdict)
@@ -189,8 +203,7 @@ def _because(each: Advised, traced: Traced) -> str:
     where = traced.evidence.where
     if where is None:
         return traced.evidence.because
-    line = each.sources.line(where)
-    place = f"{where.path}:{line}" if where.path else f"line {line}"
+    place = f"{where.path}:{each.sources.line(where)}" if where.path else each.sources.said(where)
     return ": ".join(part for part in (place, traced.evidence.because) if part)
 
 
@@ -225,7 +238,7 @@ def markdown(pools: Iterable[Advised]) -> str:
 
 def _markdown(each: Advised) -> Iterator[str]:
     decision = each.decision
-    yield f"### {_cell(each.path)}:{each.line}: `{each.title.replace('`', '')}`"
+    yield f"### {_cell(each.path)}:{each.place}: `{each.title.replace('`', '')}`"
     yield f"\n**{VERDICTS[decision.verdict]}** ({decision.strength}): {_cell(decision.reason)}\n"
     yield "| question | answer | because |"
     yield "|---|---|---|"
@@ -241,8 +254,8 @@ def _markdown(each: Advised) -> Iterator[str]:
     if each.readiness is not None:
         yield f"{READINESS[each.readiness]}.\n"
     for found in each.findings:
-        line = each.sources.line(found.finding.where)
-        yield f"- **{found.code}** {found.name} [{found.severity}], line {line}: {_cell(found.finding.message)}"
+        place = each.sources.said(found.finding.where)
+        yield f"- **{found.code}** {found.name} [{found.severity}], {place}: {_cell(found.finding.message)}"
     yield f"\nNext: {', '.join(f'`{command}`' for command in _commands(each))}"
 
 
@@ -262,7 +275,8 @@ def json(pools: Iterable[Advised]) -> str:
     records = [
         {
             "path": contract.unicode(each.path),
-            "line": each.line,
+            "line": each.sources.line(each.site.point.span),
+            "cell": each.sources.cell(each.site.point.span),
             "column": each.sources.place(each.site.point.span).column,
             "pool": each.pool,
             "function": each.function or None,
@@ -277,6 +291,7 @@ def json(pools: Iterable[Advised]) -> str:
                     "name": found.name,
                     "severity": found.severity,
                     "line": each.sources.line(found.finding.where),
+                    "cell": each.sources.cell(found.finding.where),
                     "message": found.finding.message,
                 }
                 for found in each.findings

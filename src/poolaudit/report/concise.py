@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from poolaudit.report.lines import Lines
+from poolaudit.report.lines import Sources
+from poolaudit.report.lines import located as place_of
 from poolaudit.report.summary import active
 from poolaudit.report.terminal import harmless
 
@@ -25,7 +26,7 @@ def render(report: Report) -> str:
 
 def located(problem: Problem) -> str:
     """A problem with its place, as far as it is known."""
-    place = ":".join([problem.path, *(str(number) for number in (problem.line, problem.column) if number)])
+    place = place_of(problem.path, problem.cell, problem.line, problem.column)
     return harmless(
         f"{place}: {problem.code} [error] {problem.message}" if problem.path else f"{problem.code} [error] {problem.message}"
     )
@@ -35,7 +36,8 @@ def _file(file: FileReport) -> Iterator[str]:
     yield from map(located, file.problems)
     if file.facts is None:
         return
-    lines = Lines(file.facts.text)
+    sources = Sources(file.facts, file.source)
     for each in active(file):
-        line, column = lines.place(each.finding.where.start)
-        yield harmless(f"{file.path}:{line}:{column}: {each.code} {each.name} [{each.severity}] {each.finding.message}")
+        where = each.finding.where
+        place = place_of(file.path, sources.cell(where), *sources.place(where))
+        yield harmless(f"{place}: {each.code} {each.name} [{each.severity}] {each.finding.message}")

@@ -50,16 +50,19 @@ def frame(lines: Lines, marks: Iterable[Mark], *, width: int, paint: Paint, styl
     underlines = sorted(
         (_underline(lines, mark) for mark in marks), key=lambda each: (each.line, not each.mark.primary, each.start)
     )
-    gutter = len(str(underlines[-1].line))
+    gutter = max(len(str(lines.number(each.line))) for each in underlines)
+    several = len({lines.cell(each.line) for each in underlines}) > 1
     margin = paint(f"{'':{gutter}} | ", "blue")
     result = []
     previous = None
     for number, group in groupby(underlines, key=lambda each: each.line):
-        if previous is not None and number > previous + 1:
+        if several and (previous is None or lines.cell(previous) != lines.cell(number)):
+            result.append(paint(f"{'':{gutter}} cell {lines.cell(number)}", "blue"))
+        elif previous is not None and number > previous + 1:
             result.append(paint(f"{_CUT:>{max(gutter, len(_CUT))}}", "blue"))
         here = list(group)
         source = _Row(lines.text_of(number), here, width - gutter - 3)
-        result.append((paint(f"{number:>{gutter}} | ", "blue") + source.text).rstrip())
+        result.append((paint(f"{lines.number(number):>{gutter}} | ", "blue") + source.text).rstrip())
         for each in here:
             result.extend(margin + row for row in source.labelled(each, paint, style))
         previous = number
@@ -67,7 +70,7 @@ def frame(lines: Lines, marks: Iterable[Mark], *, width: int, paint: Paint, styl
 
 
 def _underline(lines: Lines, mark: Mark) -> _Underline:
-    line = lines.place(mark.span.start).line
+    line = lines.row(mark.span.start)
     first, end_of_line = lines.bounds(line)
     start = min(mark.span.start, end_of_line) - first
     last = min(mark.span.end, end_of_line) - first

@@ -36,6 +36,8 @@ class ProblemRecord(msgspec.Struct):
     line: int
     """0 where the place is not known."""
     column: int
+    cell: int | None
+    """Of a notebook: what lines and columns count in, and the offsets of edits. Cells of every kind count, from 1."""
 
 
 class RunProblemRecord(ProblemRecord):
@@ -48,6 +50,7 @@ class OperationRecord(msgspec.Struct):
     line: int
     column: int
     """Of the method's name."""
+    cell: int | None
 
 
 class TraceRecord(msgspec.Struct):
@@ -56,6 +59,7 @@ class TraceRecord(msgspec.Struct):
     because: str
     path: str
     line: int | None
+    cell: int | None
 
 
 class DecisionRecord(msgspec.Struct):
@@ -111,12 +115,14 @@ class RelatedRecord(msgspec.Struct):
     line: int
     column: int
     message: str
+    cell: int | None
 
 
 class EditRecord(msgspec.Struct):
     start: int
     end: int
     replacement: str
+    cell: int | None
 
 
 class FixRecord(msgspec.Struct):
@@ -196,7 +202,7 @@ def record(report: Report) -> ReportRecord:
         target_versions=[f"{major}.{minor}" for major, minor in report.targets],
         files=[_file(file) for file in report.files],
         problems=[
-            RunProblemRecord(problem.code, problem.message, problem.line, problem.column, unicode(problem.path))
+            RunProblemRecord(problem.code, problem.message, problem.line, problem.column, problem.cell, unicode(problem.path))
             for problem in report.problems
         ],
         summary=SummaryRecord(
@@ -226,6 +232,7 @@ def decision_record(decision: Decision, sources: Sources) -> DecisionRecord:
                 because=traced.evidence.because,
                 path=unicode(sources.path(traced.evidence.where)),
                 line=sources.line(traced.evidence.where),
+                cell=sources.cell(traced.evidence.where),
             )
             for traced in decision.trace
         ],
@@ -243,13 +250,15 @@ def _file(file: FileReport) -> FileRecord:
     sites: list[SiteRecord] = []
     findings: list[FindingRecord] = []
     if file.facts is not None:
-        sources = Sources(file.facts)
+        sources = Sources(file.facts, file.source)
         findings = [_finding(each, sources) for each in file.findings]
         decisions = file.decisions or (None,) * len(file.facts.sites)
         sites = [_site(site, decision, sources) for site, decision in zip(file.facts.sites, decisions, strict=True)]
     return FileRecord(
         path=unicode(file.path),
-        problems=[ProblemRecord(problem.code, problem.message, problem.line, problem.column) for problem in file.problems],
+        problems=[
+            ProblemRecord(problem.code, problem.message, problem.line, problem.column, problem.cell) for problem in file.problems
+        ],
         sites=sites,
         findings=findings,
     )
@@ -263,7 +272,7 @@ def _site(site: PoolSite, decision: Decision | None, sources: Sources) -> SiteRe
         column=start.column,
         end_line=end.line,
         end_column=end.column,
-        cell=None,
+        cell=sources.cell(site.point.span),
         api=site.api,
         family=site.family,
         kind=site.kind,
@@ -272,7 +281,9 @@ def _site(site: PoolSite, decision: Decision | None, sources: Sources) -> SiteRe
         binding=site.binding,
         lifetime=site.lifetime,
         operations=[
-            OperationRecord(operation.method, *lines.place(operation.method_span.start))
+            OperationRecord(
+                operation.method, *lines.place(operation.method_span.start), lines.cell_of(operation.method_span.start)
+            )
             for operation in site.operations
             if not operation.method_span.path
         ],
@@ -294,22 +305,24 @@ def _finding(each: Reported, sources: Sources) -> FindingRecord:
         column=start.column,
         end_line=end.line,
         end_column=end.column,
-        cell=None,
+        cell=sources.cell(finding.where),
         site=each.site,
         url=f"{DOCUMENTATION}{each.code}-{each.name}.html" if DOCUMENTATION else None,
         suppressed=each.suppressed,
         related=[
-            RelatedRecord(unicode(sources.path(other.where)), *sources.place(other.where), other.message)
+            RelatedRecord(
+                unicode(sources.path(other.where)), *sources.place(other.where), other.message, sources.cell(other.where)
+            )
             for other in finding.related
         ],
-        fix=_fix(each.fix, each) if each.fix is not None else None,
+        fix=_fix(each.fix, each, sources) if each.fix is not None else None,
     )
 
 
-def _fix(fix: Fix, each: Reported) -> FixRecord:
+def _fix(fix: Fix, each: Reported, sources: Sources) -> FixRecord:
     return FixRecord(
         applicability=fix.applicability,
         title=fix.title,
         caveats=[NamedRecord(caveat.name, caveat.message) for caveat in fix.caveats],
-        edits=[EditRecord(edit.start, edit.end, edit.replacement) for edit in each.edits],
+        edits=[EditRecord(edit.start, edit.end, edit.replacement, cell) for edit, cell in sources.edits(each.edits)],
     )

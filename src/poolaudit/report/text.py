@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from poolaudit.report.frame import Mark, frame
-from poolaudit.report.lines import Sources
+from poolaudit.report.lines import Sources, located
 from poolaudit.report.summary import SEVERITIES, Summary, active, summarize
 from poolaudit.report.terminal import Paint, harmless, wrapped
 
@@ -32,7 +32,7 @@ repos:
         name: poolaudit
         entry: poolaudit scan --force-exclude
         language: system
-        types_or: [python, pyi]
+        types_or: [python, pyi, jupyter]
         require_serial: true"""
 """The pre-commit hook to paste into any project where poolaudit is installed."""
 
@@ -80,7 +80,7 @@ def statistics(report: Report, *, color: bool = False) -> str:
 def _findings(report: Report) -> Iterator[tuple[FileReport, Sources, Reported]]:
     for file in report.files:
         if file.facts is not None:
-            sources = Sources(file.facts)
+            sources = Sources(file.facts, file.source)
             yield from ((file, sources, each) for each in active(file))
 
 
@@ -89,10 +89,10 @@ def _finding(each: Reported, file: FileReport, sources: Sources, paint: Paint, w
     finding = each.finding
     style = _COLOURS[each.severity]
     lines = sources.own
-    place = lines.place(finding.where.start)
+    place = located(file.path, sources.cell(finding.where), *sources.place(finding.where))
     likely = ", likely" if each.confidence == "likely" else ""
     yield (
-        f"{paint(harmless(file.path), 'bold')}:{place.line}:{place.column}: {paint(each.code, style, 'bold')} "
+        f"{paint(harmless(file.path), 'bold')}{place[len(file.path) :]}: {paint(each.code, style, 'bold')} "
         f"{paint(each.name, 'bold')} [{paint(each.severity, style)}{likely}]  {harmless(finding.message)}"
     )
     here = [related for related in finding.related if not related.where.path]
@@ -130,7 +130,7 @@ def _fix(each: Reported, path: str, gutter: str, paint: Paint, width: int, told:
 
 
 def _problem(problem: Problem, paint: Paint) -> str:
-    place = ":".join([problem.path, *(str(number) for number in (problem.line, problem.column) if number)])
+    place = located(problem.path, problem.cell, problem.line, problem.column)
     where = f"{paint(harmless(place), 'bold')}: " if problem.path else ""
     return f"{where}{paint(problem.code, 'red', 'bold')} [{paint('error', 'red')}]  {harmless(problem.message)}"
 
@@ -198,7 +198,7 @@ def _found(totals: Summary) -> str:
 def _unread(problems: tuple[Problem, ...]) -> str:
     unreadable = [problem for problem in problems if problem.code == "PA001"]
     if len(unreadable) == len(problems) == 1:
-        return f"1 file could not be read: {unreadable[0].path}:{unreadable[0].line}"
+        return f"1 file could not be read: {located(unreadable[0].path, unreadable[0].cell, unreadable[0].line)}"
     if len(unreadable) == len(problems):
         return f"{len(problems)} files could not be read"
     return f"{_count(len(problems), 'problem')}: this report is not complete"
@@ -223,8 +223,9 @@ def _commands(report: Report) -> Iterator[tuple[str, str]]:
     found = sorted(_findings(report), key=lambda found: SEVERITIES.index(found[2].severity))
     for file, sources, each in found:
         if each.site is not None and file.facts is not None:
-            line = sources.line(file.facts.sites[each.site].point.span)
-            yield f"poolaudit advise {shlex.quote(harmless(file.path))}:{line}", "which API this pool should use, and why"
+            span = file.facts.sites[each.site].point.span
+            place = ":".join(str(number) for number in (sources.cell(span), sources.line(span)) if number is not None)
+            yield f"poolaudit advise {shlex.quote(harmless(file.path))}:{place}", "which API this pool should use, and why"
             break
     if found:
         yield f"poolaudit explain {found[0][2].code}", "the rule, with programs that show the harm"

@@ -1,0 +1,68 @@
+"""What workers must find in a notebook and cannot: the names that pickle sends of its tasks, initializers and arguments.
+
+Knows that a notebook runs in a `__main__` that no process can import again, so a function or class of its cells exists in the
+kernel, and in workers that are forked from it, alone. Must never know a rule, a start method or libcst.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from poolaudit.evidence.importable import may_be_importable
+from poolaudit.evidence.inherited import sent
+from poolaudit.evidence.payload import opened, payload
+from poolaudit.facts import MODULE_SCOPE, FileFacts, PoolSite, Span, Task, Value
+
+SUFFIX = ".ipynb"
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A function or class of a notebook that is sent to a worker by its name."""
+
+    name: str
+    sent: Span
+    """The task, or the argument that is an object of the class."""
+    defined: Span
+    """The name in its definition."""
+
+
+def lost(site: PoolSite, file: FileFacts) -> Iterator[Lost]:
+    """Each definition once that the pool's workers, unless they are forked, look for in vain; none outside of notebooks."""
+    if not file.path.endswith(SUFFIX):
+        return
+    told: set[str] = set()
+    for each in _sent(site, file):
+        if each.name not in told and not may_be_importable(file, each.name):
+            told.add(each.name)
+            yield each
+
+
+def _sent(site: PoolSite, file: FileFacts) -> Iterator[Lost]:
+    for task, _ in sent(site):
+        yield from _named(task, task.span, file)
+    initargs = site.argument("initargs", 2 if site.kind == "pool" else 3)
+    if initargs is not None and not site.foreign:
+        for value in opened(initargs.value):
+            yield from _named(value, value.span, file)
+    for operation in site.operations:
+        if operation.process_only and operation.sites[0] == site.index:
+            for value in payload(operation):
+                yield from _named(value, value.span, file)
+
+
+def _named(what: Task | Value, where: Span, file: FileFacts) -> Iterator[Lost]:
+    """The function or class of the notebook's module level whose name pickle writes for a task or a value."""
+    if where.path:
+        return
+    function = file.functions.get(what.function) if what.function is not None else None
+    owner = file.classes.get(what.class_id) if what.class_id is not None else None
+    if what.kind in ("method", "class", "instance") and owner is not None:
+        # what pickles itself may pickle as something else
+        if owner.parent == MODULE_SCOPE and not owner.span.path and not owner.custom_pickle:
+            yield Lost(owner.name, where, owner.span)
+    elif what.kind == "function" and function is not None and function.name_span is not None:
+        plain = function.class_id is None and not (function.nested or function.is_lambda or function.decorators)
+        if plain and not function.span.path:
+            yield Lost(function.name, where, function.name_span)
