@@ -121,7 +121,11 @@ class Migration:
             return verify.Rejection("syntax", added.message)
         code = surroundings(facts.text)
         unused = () if code is None or self._is_package() else tuple(unused_imports(code, plan.edits))
-        patch = edits.apply(facts.text, [(*added, *plan.edits, *unused)])
+        try:
+            patch = edits.apply(facts.text, [(*added, *plan.edits, *unused)])
+        except ValueError as error:
+            # two forms that stand in one another: neither knows the other's edits
+            return verify.Rejection("unstable", str(error))
         return self._rejection(facts, patch) or patch.text
 
     def _is_package(self) -> bool:

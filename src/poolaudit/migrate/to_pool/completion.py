@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from poolaudit.edits import Edit, replace
 from poolaudit.facts import Operation
 from poolaudit.migrate.blockers import blocked
+from poolaudit.migrate.chunks import is_sized
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Piece
 
@@ -35,6 +36,9 @@ def completed(move: Move, operation: Operation) -> Iterator[Piece]:
     receiver = move.file.cut(operation.receiver)
     function = move.file.cut(move.code.span(submit.args[0]))
     tasks = move.file.cut(move.code.span(comprehension.iter))
+    known = operation.loop.iterable if operation.loop is not None else None
+    if known is None or not is_sized(move, known):
+        tasks = f"list({tasks})"
     yield replace(move.code.span(loop.iter), f"{receiver}.imap_unordered({function}, {tasks})")
     yield replace(move.code.span(loop.target), name)
     for read in reads:

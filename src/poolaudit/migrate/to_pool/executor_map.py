@@ -59,7 +59,7 @@ def _eager(move: Move, operation: Operation, call: ast.Call, positional: list[Ar
 
 
 def _lazy(move: Move, operation: Operation, positional: list[Argument]) -> Iterator[Piece]:
-    """Read by a loop: results one by one, in order. What the executor has read of its iterable at once, imap is given as a list."""
+    """Read by a loop: results one by one, in order. The executor reads its iterable at once, so imap is given a list."""
     if len(positional) > 2:
         yield blocked(
             "lazy-map-of-several-iterables", operation.argument_list, "results of several iterables are read one by one"

@@ -42,7 +42,8 @@ def pieces(move: Move, operation: Operation) -> Iterator[Piece]:
         yield blocked("async-handle-escapes", where, "what becomes of this future is not seen")
         return
     for use in operation.handle.uses:
-        yield from _used(move, operation, use)
+        if callback is None or use is callback or use.point.span not in callback.point.span:
+            yield from _used(move, operation, use)
 
 
 def _submitted(move: Move, operation: Operation, callback: Use | None) -> Iterator[Piece]:
