@@ -63,8 +63,11 @@ class Discovery:
     """The paths cover the root of the configuration: every file of the project was looked at."""
 
 
-def discover(paths: Iterable[str], config: Config) -> Discovery:
-    """Looks at `paths` (files and folders). Never raises for what it finds on disk: that becomes problems."""
+def discover(paths: Iterable[str], config: Config, leaves: frozenset[str] = LEAF_NAMES) -> Discovery:
+    """Looks at `paths` (files and folders). Never raises for what it finds on disk: that becomes problems.
+
+    `leaves`: names of which a candidate has one.
+    """
     paths = list(paths)
     problems: list[Problem] = []
     names = _names(paths, config, problems)
@@ -76,7 +79,7 @@ def discover(paths: Iterable[str], config: Config) -> Discovery:
         warnings.simplefilter("ignore")
         for name in names:
             try:
-                source = candidate(read_bytes(name), name, name, layout)
+                source = candidate(read_bytes(name), name, name, layout, leaves)
             except Unreadable as error:  # noqa: PERF203 - one bad file must not end the others
                 unreadable.append(Problem(UNREADABLE, error.message, name, error.line, error.column))
             else:
@@ -85,33 +88,35 @@ def discover(paths: Iterable[str], config: Config) -> Discovery:
     return Discovery(tuple(candidates), len(names), tuple(names), tuple(problems), tuple(unreadable), _covers(paths, config.root))
 
 
-def candidate(data: bytes, name: str, path: str = "", layout: Layout | None = None) -> SourceFile | None:
+def candidate(
+    data: bytes, name: str, path: str = "", layout: Layout | None = None, leaves: frozenset[str] = LEAF_NAMES
+) -> SourceFile | None:
     """The source in `data` if it may hold a process pool, or use one that a module of the project holds; None if it cannot.
 
     Raises Unreadable when it cannot be decoded or is nested too deeply for any parser.
     """
     if name.endswith(NOTEBOOK):
-        return _notebook(data, name, path, layout)
+        return _notebook(data, name, path, layout, leaves)
     for needle in NEEDLES:
         if needle in data:
             break
     else:
         return decode(data, name, path) if layout is not None and _borrows(data, name, layout) else None
-    return decode(data, name, path) if gate(data) else None
+    return decode(data, name, path) if gate(data, leaves) else None
 
 
-def _notebook(data: bytes, name: str, path: str, layout: Layout | None) -> SourceFile | None:
+def _notebook(data: bytes, name: str, path: str, layout: Layout | None, leaves: frozenset[str]) -> SourceFile | None:
     """As `candidate`. The document is only read where its bytes look like it: outputs and pictures make it large."""
     if not any(mark in data for mark in (*NEEDLES, *BORROWED)):
         return None
     source = decode(data, name, path)
     code = source.text.encode()
     if any(needle in code for needle in NEEDLES):
-        return source if gate(code) else None
+        return source if gate(code, leaves) else None
     return source if layout is not None and _borrows(code, name, layout) else None
 
 
-def gate(data: bytes) -> bool:
+def gate(data: bytes, leaves: frozenset[str] = LEAF_NAMES) -> bool:
     """Whether a leaf name of the API table occurs as a name, an attribute or an import.
 
     False proves that the file neither makes nor configures a process pool. What ast cannot parse passes: libcst may know newer
@@ -131,10 +136,10 @@ def gate(data: bytes) -> bool:
         if _depth(data) > DEEPEST:
             raise Unreadable(TOO_DEEP) from error
         return True
-    return _names_a_leaf(tree)
+    return _names_a_leaf(tree, leaves)
 
 
-def _names_a_leaf(tree: ast.Module) -> bool:
+def _names_a_leaf(tree: ast.Module, leaves: frozenset[str]) -> bool:
     """Walks the tree level by level: libcst must not be given too many of them, nor an `or` (flat for ast) of too many terms.
 
     The running Python's own limit would not do: 3.11 to 3.13 go by the recursion limit, others by the stack.
@@ -150,7 +155,7 @@ def _names_a_leaf(tree: ast.Module) -> bool:
         for node in level:
             if isinstance(node, (ast.Name, ast.Attribute, ast.alias)):
                 name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else node.name
-                found = found or name.rpartition(".")[2] in LEAF_NAMES
+                found = found or name.rpartition(".")[2] in leaves
             elif depth > LONGEST or (isinstance(node, ast.BoolOp) and len(node.values) > LONGEST):
                 raise Unreadable(TOO_DEEP)
             # ast.iter_child_nodes costs three times as much

@@ -138,7 +138,7 @@ def _discovered(data: bytes, name: str, config: Config) -> Discovery:
     return Discovery((source,) if source else (), 1, (name,), (), (), False)
 
 
-def _roomy(work: Callable[[], _T]) -> _T:
+def roomy(work: Callable[[], _T]) -> _T:
     """Runs `work` with rare garbage collections and room for deep expressions.
 
     Both Python's and libcst's parsers and our own walk recurse, and the main thread's stack is small (1 MiB on Windows): a
@@ -229,7 +229,7 @@ class _Run:
                 done.append(work(source))
             return done
 
-        return _roomy(announced) if sources else []
+        return roomy(announced) if sources else []
 
     def report(self, discovery: Discovery, files: Iterable[FileReport], patches: Sequence[FilePatch] = ()) -> Report:
         unread = [FileReport(problem.path, None, problems=(problem,)) for problem in discovery.unreadable]

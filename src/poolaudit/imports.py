@@ -83,6 +83,7 @@ def place(file: FileFacts, requests: Iterable[ImportRequest]) -> tuple[Edit, ...
             else:
                 lines.append(f"from {module} import {new}")
     if lines:
+        lines.sort(key=lambda line: line.startswith("from"))
         edits.append(_new_lines(file.text, names, lines))
     return tuple(sorted(edits))
 

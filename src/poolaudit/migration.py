@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from poolaudit import discover
-from poolaudit.engine import NOT_WRITTEN, Progress
-from poolaudit.engine import _roomy as roomy
+from poolaudit.engine import NOT_WRITTEN, Progress, roomy
 from poolaudit.layout import Layout
 from poolaudit.report import Problem
 from poolaudit.selection import Selection
 from poolaudit.source import ChangedOnDisk, SourceFile, changed, content
 from poolaudit.source import write as write_source
+from poolaudit.survey.families import MOVABLE_NAMES
 
 if TYPE_CHECKING:
     from poolaudit.config import Config
@@ -58,7 +58,7 @@ class MigrationRun:
     def __init__(self, paths: Iterable[str], config: Config, to: Direction, *, unsafe: bool = False) -> None:
         self._config = config
         self._selection = Selection(config)
-        self._discovery = discover.discover(paths, config)
+        self._discovery = discover.discover(paths, config, MOVABLE_NAMES)
         self._to: Direction = to
         self._unsafe = unsafe
         self.refused: list[Problem] = []

@@ -66,7 +66,8 @@ def named_tasks(move: Move, operation: Operation, argument: Argument) -> tuple[T
         return Tasks(text, f"len({text})"), []
     if value.infinite:
         return None, [blocked("imap-unbounded-iterable", value.span, f"`{text}` has no end")]
-    line = text if is_sized(move, value) else f"list({text})"
+    bare = value.kind == "generator" and text.startswith("(")
+    line = text if is_sized(move, value) else f"list{text}" if bare else f"list({text})"
     return name_before(move, operation, argument.value.span, line, TASK_NAMES)
 
 

@@ -102,6 +102,9 @@ LEAF_NAMES: frozenset[str] = frozenset(
 )
 """A file in which none of these occurs as a name, attribute or import cannot make or configure a process pool."""
 
+MOVABLE_NAMES: frozenset[str] = LEAF_NAMES | {"ThreadPool"}
+"""As LEAF_NAMES, with the thread pools that have a counterpart among the executors."""
+
 _SAME = {
     "concurrent.futures.process.ProcessPoolExecutor": "concurrent.futures.ProcessPoolExecutor",
     "concurrent.futures.thread.ThreadPoolExecutor": "concurrent.futures.ThreadPoolExecutor",
