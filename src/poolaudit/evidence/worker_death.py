@@ -18,12 +18,11 @@ _RAISING = {"sys.exit": "sys.exit", "builtins.exit": "exit", "builtins.quit": "q
 """Calls that raise SystemExit, and how they are written."""
 
 _ENDING = frozenset({"os._exit", "os.abort"})
-_FATAL = frozenset(
-    f"signal.{name}" for name in ("SIGKILL", "SIGTERM", "SIGSEGV", "SIGABRT", "SIGBUS", "SIGQUIT", "SIGALRM", "SIGHUP")
-)
+_FATAL = frozenset(f"signal.{name}" for name in ("SIGKILL", "SIGTERM", "SIGSEGV", "SIGABRT", "SIGBUS", "SIGQUIT", "SIGHUP"))
 _NUMBERS = {1: "signal.SIGHUP", 6: "signal.SIGABRT", 9: "signal.SIGKILL", 11: "signal.SIGSEGV", 15: "signal.SIGTERM"}
 """Signals that have the same number everywhere."""
 
+_TIMERS = frozenset({"signal.alarm", "signal.setitimer"})
 _FORKS = frozenset({"os.fork", "os.forkpty", "pty.fork"})
 _CATCHES_EXIT = frozenset({"", "SystemExit", "BaseException"})
 _ORPHAN = re.compile(r"\b(?:getppid|parent_process|ppid)\b")
@@ -87,13 +86,11 @@ def _is_exit(raised: Raised) -> bool:
 def _signals_itself(call: LibraryCall, file: FileFacts) -> bool:
     """A signal that ends a process, sent to the process itself, and that nothing in this file handles."""
     values = [argument.value for argument in call.arguments]
-    if call.api == "signal.alarm":
-        signal, itself = "signal.SIGALRM", bool(values) and values[0].const != 0
-    else:
-        signal = _signal(values[-1]) if values else ""
-        to_itself = len(values) == 2 and values[0].api == "os.getpid"
-        itself = call.api == "signal.raise_signal" or (call.api == "os.kill" and to_itself)
-    return itself and signal in _FATAL and not _is_handled(signal, file)
+    if call.api in _TIMERS and values:
+        real = call.api == "signal.alarm" or values[0].api == "signal.ITIMER_REAL"
+        return real and values[-1].const != 0 and not _is_handled("signal.SIGALRM", file)
+    to_itself = call.api == "signal.raise_signal" or (call.api == "os.kill" and len(values) == 2 and values[0].api == "os.getpid")
+    return to_itself and _signal(values[-1]) in _FATAL and not _is_handled(_signal(values[-1]), file)
 
 
 def _signal(value: Value) -> str:

@@ -1,14 +1,15 @@
 """A task of a Pool starts processes, which workers of a Pool may not do.
 
-Why it hurts: the workers of a Pool are daemonic processes. Making a Pool, a Process or a Manager in one, or submitting to an
-executor that was made there, raises "daemonic processes are not allowed to have children", on every Python and start method.
+Why it hurts: the workers of a Pool are daemonic processes. Making a Pool, a Process or a Manager in one, or submitting
+to an executor that was made there, raises "daemonic processes are not allowed to have children", on every Python and
+start method.
 
 When it is fine: the outer pool is a ProcessPoolExecutor, whose workers may have children. subprocess is no matter of
 multiprocessing.
 
-Limitations: only code that the task is seen to run. Where a condition decides on the inner processes the finding is likely, and
-nothing is said where that condition speaks of workers, jobs or processes: it may choose to do without them in a worker.
-There is no fix: make the outer pool a ProcessPoolExecutor, or do all of the work in one pool.
+Limitations: only code that the task is seen to run. Where a condition decides on the inner processes the finding is
+likely, and nothing is said where that condition speaks of workers, jobs or processes: it may choose to do without them
+in a worker. There is no fix: make the outer pool a ProcessPoolExecutor, or do all of the work in one pool.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """A task ends its worker by sys.exit, exit, SystemExit or os._exit.
 
-Why it hurts: a Pool starts another worker and never learns of the task: get, map or join wait for ever. An executor hands
-SystemExit over to whoever asks for the result, so that the whole program ends with that exit status and without a traceback.
-os._exit breaks an executor: BrokenProcessPool, and every result that is still to come is lost.
+Why it hurts: a Pool starts another worker and never learns of the task: get, map or join wait for ever. An executor
+hands SystemExit over to whoever asks for the result, so that the whole program ends with that exit status and without a
+traceback. os._exit breaks an executor: BrokenProcessPool, and every result that is still to come is lost.
 
-When it is fine: SystemExit is caught in the worker, or in the parent around the result. A child that the worker has forked ends
-by os._exit. Code that handles BrokenProcessPool, or that waits for a Pool with a timeout, is ready for the end of a worker.
+When it is fine: SystemExit is caught in the worker, or in the parent around the result. A child that the worker has
+forked ends by os._exit. Code that handles BrokenProcessPool, or that waits for a Pool with a timeout, is ready for the
+end of a worker.
 
-Limitations: only code that the task is seen to run. Reached on a condition only, it is a warning.
-There is no fix: raise an exception that says what is wrong, and let the parent decide to exit.
+Limitations: only code that the task is seen to run. Reached on a condition only, it is a warning. There is no fix:
+raise an exception that says what is wrong, and let the parent decide to exit.
 """
 
 from __future__ import annotations
