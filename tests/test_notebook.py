@@ -509,6 +509,7 @@ def lost(code: str, settings: Settings = Settings(), path: str = "a.ipynb") -> l
         (WORK + "with mp.Pool() as p:\n    print(p.starmap(partial(work, 1), [(1,)]))", "partial(work, 1)"),
         (WORK + "with mp.Pool(2, work) as p:\n    print(p.map(abs, [1]))", "work"),
         (WORK + "def main():\n    with mp.Pool() as p:\n        return p.map(work, [1])\n\f\nmain()", "work"),
+        (WORK + WORK + "def main():\n    with mp.Pool() as p:\n        return p.map(work, [1])", "work"),
         (JOB + "with mp.Pool() as p:\n    print(p.apply(Job().run))", "Job().run"),
         (JOB + "with mp.Pool() as p:\n    print(p.map(Job, []))", "Job"),
     ],
@@ -536,6 +537,9 @@ def test_definitions_that_a_notebook_sends(code: str, sent: str) -> None:
         WORK + "import multiprocess\nwith multiprocess.Pool() as p:\n    p.map(work, [1])",
         "class Job:\n    def __reduce__(self):\n        return int, ()\n\f\nwith mp.Pool() as p:\n    p.apply(print, (Job(),))",
         WORK + "with mp.Pool() as p:\n    pass",
+        WORK + "from tasks import work\n\f\ndef main():\n    with mp.Pool() as p:\n        p.map(work, [1])",
+        WORK + "@by_value\n" + WORK + "def main():\n    with mp.Pool() as p:\n        p.map(work, [1])",
+        WORK + WORK + "def main():\n    work = choose()\n    with mp.Pool() as p:\n        p.map(work, [1])",
     ],
 )
 def test_what_workers_find_is_no_finding(code: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from poolaudit.evidence.importable import may_be_importable
 from poolaudit.evidence.inherited import sent
 from poolaudit.evidence.payload import opened, payload
-from poolaudit.facts import MODULE_SCOPE, FileFacts, PoolSite, Span, Task, Value
+from poolaudit.facts import MODULE_SCOPE, FileFacts, GlobalUse, Point, PoolSite, Span, Task, Value
 
 SUFFIX = ".ipynb"
 
@@ -40,8 +40,9 @@ def lost(site: PoolSite, file: FileFacts) -> Iterator[Lost]:
 
 
 def _sent(site: PoolSite, file: FileFacts) -> Iterator[Lost]:
-    for task, _ in sent(site):
+    for task, when in sent(site):
         yield from _named(task, task.span, file)
+        yield from _redefined(task, when, file)
     initargs = site.argument("initargs", 2 if site.kind == "pool" else 3)
     if initargs is not None and not site.foreign:
         for value in opened(initargs.value):
@@ -50,6 +51,22 @@ def _sent(site: PoolSite, file: FileFacts) -> Iterator[Lost]:
         if operation.process_only and operation.sites[0] == site.index:
             for value in payload(operation):
                 yield from _named(value, value.span, file)
+
+
+def _redefined(task: Task, when: Point, file: FileFacts) -> Iterator[Lost]:
+    """A global that several cells define, so that it is not known which of them the task is: pickle writes one name for all."""
+    around = file.functions.get(when.scope)
+    if task.kind != "unknown" or task.span.path or around is None:
+        return
+    is_global = any(use.name == task.name == file.cut(task.span) and use.how == "read" for use in around.globals)
+    uses = file.globals.get(task.name, ()) if is_global else ()
+    plain = (use.how == "assign" and use.binding == "function" and use.function == MODULE_SCOPE for use in uses)
+    if uses and all(plain) and not any(use.span.path or _decorated(use, file) for use in uses):
+        yield Lost(task.name, task.span, uses[-1].span)
+
+
+def _decorated(use: GlobalUse, file: FileFacts) -> bool:
+    return use.point is None or file.cut(use.point.statement.top).startswith("@")
 
 
 def _named(what: Task | Value, where: Span, file: FileFacts) -> Iterator[Lost]:
