@@ -14,14 +14,15 @@ import pytest
 
 from proof.fixture import ON_REQUEST, USUAL, Fixture, Version, find, fixtures
 from proof.interpreters import Interpreters, find_interpreters
-from proof.matrix import observe, record, recorded, unexpected
+from proof.lanes import Lanes
+from proof.matrix import NEWEST, Proofs, cells, record, recorded, sample, unexpected
 from proof.running import HANGS, METHODS, Method, Outcome, run
 from proof.transcript import Cell, differs, either, parse, render
 
 HERE = Path(sys.executable)
 
 
-def run_text(folder: Path, text: str, method: Method | None = "fork", interpreter: Path = HERE, limit: float = 3.0) -> Outcome:
+def run_text(folder: Path, text: str, method: Method = "fork", interpreter: Path = HERE, limit: float = 3.0) -> Outcome:
     (folder / "bad.py").write_text(text, "utf-8")
     hang = Outcome(HANGS)
     return run(folder, Path("bad.py"), interpreter, method, expected=[hang], limit=limit)
@@ -85,11 +86,11 @@ def test_default_start_method_is_the_chosen_one(tmp_path: Path, interpreter: Pat
 )
 def test_a_program_that_chooses_behaves_as_alone(tmp_path: Path, interpreter: Path, guarded: str, context: str) -> None:
     """With the interpreter's own default as the chosen one, nothing of what a program sees may change, in its workers either."""
-    alone = run_text(tmp_path, "import multiprocessing as mp; print(mp.get_start_method())", None, interpreter)
+    alone = run_text(tmp_path, "import multiprocessing as mp; print(mp.get_start_method())", "default", interpreter)
     default = next(method for method in METHODS if alone.out == (method,))
     for chosen in METHODS:
         text = WORKER.format(setup="", guarded=guarded.format(m=chosen), context=context)
-        assert run_text(tmp_path, text, default, interpreter) == run_text(tmp_path, text, None, interpreter)
+        assert run_text(tmp_path, text, default, interpreter) == run_text(tmp_path, text, "default", interpreter)
 
 
 def test_setting_twice_still_fails(tmp_path: Path) -> None:
@@ -193,7 +194,7 @@ def test_signals_are_named(tmp_path: Path) -> None:
     assert run_text(tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGTERM)").status == "killed by SIGTERM"
 
 
-def cells(program: str, *versions: Version, methods: tuple[Method, ...] = METHODS) -> list[Cell]:
+def some(program: str, *versions: Version, methods: tuple[Method, ...] = METHODS) -> list[Cell]:
     return [Cell(program, version, method) for version in versions for method in methods]
 
 
@@ -201,10 +202,10 @@ FAILS = Outcome("exit 1", ("1 of 2", "", "2 of 2: done"), "ValueError: no: exit 
 WORKS = Outcome("exit 0")
 
 EXAMPLE = {
-    **dict.fromkeys(cells("bad.py", (3, 9), (3, 10)), (FAILS,)),
-    **dict.fromkeys(cells("bad.py", (3, 14), methods=("fork",)), (FAILS,)),
-    **dict.fromkeys(cells("bad.py", (3, 14), methods=("spawn", "forkserver")), either(Outcome(HANGS), FAILS, WORKS)),
-    **dict.fromkeys(cells("good.py", (3, 9), (3, 10), (3, 14)), (WORKS,)),
+    **dict.fromkeys(some("bad.py", (3, 9), (3, 10)), (FAILS,)),
+    **dict.fromkeys(some("bad.py", (3, 14), methods=("fork",)), (FAILS,)),
+    **dict.fromkeys(some("bad.py", (3, 14), methods=("spawn", "forkserver")), either(Outcome(HANGS), FAILS, WORKS)),
+    **dict.fromkeys(some("good.py", (3, 9), (3, 10), (3, 14)), (WORKS,)),
 }
 
 
@@ -231,11 +232,11 @@ def test_a_line_that_cannot_be_read_is_named(line: str) -> None:
 
 def test_difference_is_seen_per_cell() -> None:
     assert differs(EXAMPLE)
-    same = dict.fromkeys([*cells("bad.py", (3, 9)), *cells("good.py", (3, 9))], (WORKS,))
+    same = dict.fromkeys([*some("bad.py", (3, 9)), *some("good.py", (3, 9))], (WORKS,))
     assert not differs(same)
     assert not differs({})
     # a race whose ends the good program shares all is no proof
-    assert not differs(same | dict.fromkeys(cells("good.py", (3, 9)), either(WORKS, FAILS)))
+    assert not differs(same | dict.fromkeys(some("good.py", (3, 9)), either(WORKS, FAILS)))
 
 
 @pytest.fixture
@@ -251,12 +252,17 @@ def small(tmp_path: Path) -> Fixture:
 
 def test_a_fixture_is_run_and_recorded(small: Fixture) -> None:
     version = sys.version_info[:2]
-    methods: tuple[Method, ...] = ("fork",)
-    seen = observe(small, version, HERE, methods)
-    assert seen == {
-        Cell("bad.py", version, "fork"): (Outcome("exit 3"),),
-        Cell("good/main.py", version, "fork"): (Outcome("exit 0", ("fine",)),),
-    }
+    with Lanes(1) as lanes:
+        proofs = Proofs({version: HERE}, lanes)
+        seen = proofs.seen(small, cells(small, methods=["fork"]))
+        assert seen == {
+            Cell("bad.py", version, "fork"): (Outcome("exit 3"),),
+            Cell("good/main.py", version, "fork"): (Outcome("exit 0", ("fine",)),),
+        }
+        (small.folder / "bad.py").write_text("raise SystemExit(4)")
+        assert proofs.seen(small, seen) == seen, "each cell is run once"
+        bad = Cell("bad.py", version, "fork")
+        assert proofs.once_more(small, [bad]) == {bad: (Outcome("exit 4"),)}
     assert unexpected(seen, recorded(small)) == seen
     other = {Cell("bad.py", (3, 9), "spawn"): either(WORKS, FAILS), Cell("gone.py", (3, 9), "spawn"): (WORKS,)}
     record(small, other)
@@ -267,6 +273,72 @@ def test_a_fixture_is_run_and_recorded(small: Fixture) -> None:
     record(small, {Cell("bad.py", (3, 9), "spawn"): (Outcome("exit 9"),), Cell("bad.py", version, "fork"): (WORKS,)})
     assert recorded(small)[Cell("bad.py", (3, 9), "spawn")] == either(WORKS, FAILS, Outcome("exit 9"))
     assert recorded(small)[Cell("bad.py", version, "fork")] == (WORKS,)
+
+
+def test_every_end_of_a_race_is_kept(small: Fixture) -> None:
+    count = small.folder.parent / "count"
+    count.write_text("")
+    (small.folder / "bad.py").write_text(
+        f"f = open({str(count)!r}, 'a+'); f.write('.'); f.flush(); raise SystemExit(f.tell() % 2)"
+    )
+    version = sys.version_info[:2]
+    with Lanes(1) as lanes:
+        seen = Proofs({version: HERE}, lanes, repeat=2).seen(small, cells(small, methods=["fork"], stems=["bad"]))
+    assert list(seen.values()) == [(Outcome("exit 0"), Outcome("exit 1"))]
+
+
+def test_hangs_do_not_wait_for_each_other(small: Fixture) -> None:
+    """Four hangs of 3 s each on one core cost two times 3 s, and the programs that end do not wait for them."""
+    (small.folder / "bad.py").write_text("import time; time.sleep(60)")
+    versions = [(3, minor) for minor in (9, 10, 11, 12)]
+    bad = cells(small, versions, ["fork"], ["bad"])
+    record(small, dict.fromkeys(bad, (Outcome(HANGS),)))
+    with Lanes(1) as lanes:
+        proofs = Proofs(dict.fromkeys(versions, HERE), lanes)
+        begun = time.monotonic()
+        proofs.start(small, bad)
+        good = proofs.seen(small, cells(small, versions, ["fork"], ["good"]))
+        assert time.monotonic() - begun < 3
+        assert set(good.values()) == {(Outcome("exit 0", ("fine",)),)}
+        assert set(proofs.seen(small, bad).values()) == {(Outcome(HANGS),)}
+        assert time.monotonic() - begun < 9
+
+
+def test_what_is_left_is_not_run_when_a_test_run_is_stopped(small: Fixture) -> None:
+    (small.folder / "bad.py").write_text("import time; time.sleep(1)")
+    versions = [(3, minor) for minor in range(9, 14)]
+    begun = time.monotonic()
+    with Lanes(0.1) as lanes:
+        Proofs(dict.fromkeys(versions, HERE), lanes).start(small, cells(small, versions, stems=["bad"]))
+    assert time.monotonic() - begun < 5
+
+
+def test_a_sample_has_each_python_and_each_start_method(small: Fixture) -> None:
+    alike = dict.fromkeys(cells(small), (WORKS,))
+    chosen = sample(small, alike)
+    for program in ("bad.py", "good/main.py"):
+        mine = [cell for cell in chosen if cell.program == program]
+        assert {cell.version for cell in mine} == set(USUAL)
+        assert {cell.method for cell in mine if cell.version == NEWEST} == set(METHODS)
+        assert len(mine) == len(USUAL) + 2
+    assert len(sample(small, {})) == len(cells(small)), "what is not recorded is run"
+
+
+def test_a_sample_has_everything_that_differs(small: Fixture) -> None:
+    known = dict.fromkeys(cells(small), (WORKS,))
+    odd = Cell("bad.py", (3, 10), "spawn")
+    forked = [cell for cell in known if cell.method == "fork" and cell.program == "bad.py"]
+    chosen = set(sample(small, known | {odd: (FAILS,)} | dict.fromkeys(forked, (Outcome("exit 2"),))))
+    assert odd in chosen
+    assert set(forked) <= chosen, "each Python ends in this way, too"
+    assert {cell.version for cell in chosen - set(forked) - {odd} if cell.program == "bad.py"} >= set(USUAL) - {(3, 10)}
+
+
+def test_samples_of_all_fixtures_together_have_every_pair() -> None:
+    chosen = {
+        (cell.version, cell.method) for fixture in fixtures() if fixture.runs for cell in sample(fixture, recorded(fixture))
+    }
+    assert {(version, method) for version in USUAL for method in METHODS} <= chosen
 
 
 def test_a_fixture_names_its_pythons(small: Fixture) -> None:

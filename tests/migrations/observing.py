@@ -12,25 +12,19 @@ from dataclasses import replace
 from pathlib import Path
 
 # a pair is compared by all of stdout and by files, of which a fixture's Outcome keeps less: the same steps, gathered otherwise
-from proof.running import (
-    HANGS,
-    LIMIT,
-    PATIENCE,
-    Method,
-    Outcome,
-    _environment,
-    _exception_line,
-    _normalise,
-    _read,
-    _run_in_group,
-)
+from proof.running import HANGS, LIMIT, PATIENCE, Method, Outcome, exception_line, execute, normalised
 
 PROGRAM = "program.py"
 """Both programs of a pair run under one name, so that nothing that prints it differs."""
 
 
 def observe(
-    program: Path, companions: Iterable[Path], interpreter: Path, method: Method, hang_expected: bool = False, limit: float = LIMIT
+    program: Path,
+    companions: Iterable[Path],
+    interpreter: Path,
+    method: Method,
+    hang_expected: bool = False,
+    limit: float = LIMIT,
 ) -> Outcome:
     """What `program` does in a folder that holds nothing but it and `companions`.
 
@@ -56,18 +50,15 @@ def _once(program: Path, companions: Iterable[Path], interpreter: Path, method: 
         for companion in companions:
             shutil.copyfile(companion, home / companion.name)
         given = set(home.iterdir())
-        with open(Path(scratch) / "out", "w+b") as out, open(Path(scratch) / "err", "w+b") as err:
-            command = [str(interpreter), PROGRAM]
-            status = _run_in_group(command, home, _environment(scratch, method), out.fileno(), err.fileno(), limit)
-            printed, complained = (_normalise(_read(stream), scratch) for stream in (out, err))
-        files = [line for path in sorted(set(home.rglob("*")) - given) for line in _lines(path, home, scratch)]
+        status, printed, complained = execute(interpreter, PROGRAM, home, Path(scratch), method, limit)
+        files = [line for path in sorted(set(home.rglob("*")) - given) for line in _lines(path, home, Path(scratch))]
     failed = status not in ("exit 0", HANGS)
-    return Outcome(status, (*printed.splitlines(), *files), _exception_line(complained) if failed else "")
+    return Outcome(status, (*printed.splitlines(), *files), exception_line(complained) if failed else "")
 
 
-def _lines(path: Path, home: Path, scratch: str) -> Iterator[str]:
+def _lines(path: Path, home: Path, scratch: Path) -> Iterator[str]:
     if path.is_dir() or "__pycache__" in path.parts:
         return
-    text = _normalise(path.read_bytes().decode("utf-8", "backslashreplace"), scratch)
+    text = normalised(path.read_bytes().decode("utf-8", "backslashreplace"), scratch)
     for line in text.splitlines() or [""]:
         yield f"[file] {path.relative_to(home).as_posix()} | {line}".rstrip()

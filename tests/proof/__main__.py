@@ -5,15 +5,18 @@ Knows options and printing. Must never know how a program is run or compared.
 
 from __future__ import annotations
 
+import os
 from typing import cast
 
 import click
 
-from .fixture import Version, find
+from poolaudit.transcript import METHODS, Method
+
+from .fixture import find
 from .interpreters import find_interpreters
-from .matrix import PROGRAMS, observe, record, recorded, unexpected
-from .running import METHODS, Method
-from .transcript import Cell, Outcomes, render
+from .lanes import Lanes
+from .matrix import Proofs, cells, record, unexpected
+from .transcript import render
 
 
 @click.command()
@@ -21,7 +24,7 @@ from .transcript import Cell, Outcomes, render
 @click.option("--interpreter", "given", multiple=True, metavar="PATH", help="An interpreter that is not found by itself.")
 @click.option("--python", "numbers", multiple=True, metavar="3.X", help="Only these versions.")
 @click.option("--method", "methods", multiple=True, type=click.Choice(METHODS), help="Only these start methods.")
-@click.option("--program", "programs", multiple=True, type=click.Choice(PROGRAMS), help="Only this program.")
+@click.option("--program", "programs", multiple=True, metavar="STEM", help="Only this program: bad, good.")
 @click.option("--repeat", default=1, help="Runs each cell so often; a race shows as 'one of'.")
 @click.option("--update", is_flag=True, help="Writes what is seen into run.txt.")
 def main(
@@ -37,22 +40,17 @@ def main(
 
     Exit status 1 when something ends otherwise than run.txt says.
     """
-    wanted: list[Version] = [(3, int(number.partition(".")[2])) for number in numbers]
-    found = find_interpreters(given)
     strange = 0
-    for name in fixtures:
-        fixture = find(name)
-        known = recorded(fixture)
-        seen: dict[Cell, Outcomes] = {}
-        for version in fixture.versions:
-            if version in found and (not wanted or version in wanted):
-                chosen = cast("tuple[Method, ...]", methods or METHODS)
-                seen |= observe(fixture, version, found[version], chosen, programs or PROGRAMS, known, repeat)
-        click.echo(f"{fixture.id}\n{render(seen)}")
-        if update:
-            record(fixture, seen)
-        elif known:
-            strange += len(unexpected(seen, known))
+    with Lanes(os.cpu_count() or 1) as lanes:
+        proofs = Proofs(find_interpreters(given), lanes, repeat)
+        for fixture in map(find, fixtures):
+            versions = [version for version in fixture.versions if not numbers or f"{version[0]}.{version[1]}" in numbers]
+            seen = proofs.seen(fixture, cells(fixture, versions, cast("tuple[Method, ...]", methods) or None, programs or None))
+            click.echo(f"{fixture.id}\n{render(seen)}")
+            if update:
+                record(fixture, seen)
+            elif proofs.known(fixture):
+                strange += len(unexpected(seen, proofs.known(fixture)))
     if strange:
         click.echo(f"{strange} cells end otherwise than run.txt says", err=True)
         raise SystemExit(1)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
+from poolaudit.transcript import METHODS, Method
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -34,7 +36,10 @@ NOT_RUN = ("PA0", "PA1")
 
 @dataclass(frozen=True)
 class Fixture:
-    """`fixtures/PA502-unread-map`: code, name, and where its files are."""
+    """`fixtures/PA502-unread-map`: code, name, and where its files are.
+
+    Without a code: `fixtures/python-3.14`, a folder of programs that show what changes from one Python to the next.
+    """
 
     folder: Path
     code: str
@@ -57,17 +62,36 @@ class Fixture:
         """A harm must be shown by running."""
         return self.code == "PA103" or not self.code.startswith(NOT_RUN)
 
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """Its programs: `bad` and `good`; of a folder of changes every file."""
+        if self.code:
+            return "bad", "good"
+        return tuple(sorted(path.stem for path in self.folder.glob("*.py")))
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """The start methods that its programs run under."""
+        return METHODS if self.code else ("default",)
+
+    @property
+    def turn(self) -> int:
+        """A number of its own, so that sampling does not take the same cells everywhere."""
+        return int(self.code[2:] or 0)
+
     def source(self, stem: str) -> Path | None:
-        """`bad.py`, or the folder `bad`; None when there is neither."""
-        file, folder = self.folder / f"{stem}.py", self.folder / stem
-        return file if file.is_file() else folder if folder.is_dir() else None
+        """`bad.py`, `bad.ipynb` or the folder `bad`; None when there is none."""
+        candidates = (self.folder / f"{stem}.py", self.folder / f"{stem}.ipynb", self.folder / stem)
+        return next((path for path in candidates if path.exists()), None)
 
     def program(self, stem: str) -> Path:
-        """What is run for `stem`: `bad.py`, or `bad/main.py`, relative to the fixture's folder."""
+        """What is run for `stem`: `bad.py`, or `bad/main.py` or `bad/main.ipynb`, relative to the fixture's folder."""
         source = self.source(stem)
         if source is None:
             raise FileNotFoundError(f"{self.id} has neither {stem}.py nor {stem}/")
-        return (source if source.is_file() else source / "main.py").relative_to(self.folder)
+        if source.is_dir():
+            source = next((path for path in (source / "main.py", source / "main.ipynb") if path.is_file()), source / "main.py")
+        return source.relative_to(self.folder)
 
     @property
     def versions(self) -> tuple[Version, ...]:
@@ -82,6 +106,9 @@ class Fixture:
         return USUAL
 
 
+CHANGES = Fixture(FIXTURES / "python-3.14", "", "python-3.14")
+
+
 def fixtures(root: Path = FIXTURES) -> tuple[Fixture, ...]:
     """Every fixture folder, in the order of the codes."""
     found = []
@@ -94,7 +121,7 @@ def fixtures(root: Path = FIXTURES) -> tuple[Fixture, ...]:
 
 def find(wanted: str, root: Path = FIXTURES) -> Fixture:
     """The fixture of a code, a name or a folder name. Raises LookupError."""
-    for fixture in fixtures(root):
+    for fixture in (*fixtures(root), CHANGES):
         if wanted in (fixture.code, fixture.name, fixture.id):
             return fixture
     raise LookupError(f"no fixture {wanted!r} below {root}")

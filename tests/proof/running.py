@@ -13,12 +13,14 @@ import subprocess
 import tempfile
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
-Method = Literal["fork", "spawn", "forkserver"]
-METHODS: tuple[Method, ...] = ("fork", "spawn", "forkserver")
+from poolaudit.transcript import METHODS, Method, Outcome
+
+from . import notebook
+
+__all__ = ["HANGS", "LIMIT", "METHODS", "PATIENCE", "Method", "Outcome", "exception_line", "execute", "normalised", "run"]
 
 LIMIT = 3.0
 """Seconds after which a program is said to hang."""
@@ -34,24 +36,15 @@ HANGS = f"hangs (killed after {LIMIT:.0f} s)"
 STARTMETHOD = Path(__file__).resolve().parent / "startmethod"
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a program ended: its status, the last lines of stdout, the last exception line of stderr ('' when it was silent)."""
-
-    status: str
-    out: tuple[str, ...] = ()
-    err: str = ""
-
-
 def run(
     folder: Path,
     program: Path,
     interpreter: Path,
-    method: Method | None,
+    method: Method,
     expected: Collection[Outcome] = (),
     limit: float = LIMIT,
 ) -> Outcome:
-    """Runs `program` (relative to `folder`) in a fresh copy of `folder`. `method` None: the interpreter's own default.
+    """Runs `program` (relative to `folder`) in a fresh copy of `folder`. `method` 'default': the interpreter's own.
 
     A program that still runs after `limit` seconds hangs when a hang is `expected`; otherwise it is run again with PATIENCE.
     """
@@ -61,40 +54,42 @@ def run(
     return outcome
 
 
-def _run_once(folder: Path, program: Path, interpreter: Path, method: Method | None, limit: float) -> Outcome:
+def _run_once(folder: Path, program: Path, interpreter: Path, method: Method, limit: float) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="poolaudit-", ignore_cleanup_errors=True) as scratch:
         home = Path(scratch) / "run"
         shutil.copytree(folder, home, ignore=shutil.ignore_patterns("__pycache__"))
-        with open(Path(scratch) / "out", "w+b") as out, open(Path(scratch) / "err", "w+b") as err:
-            # files, not pipes: a worker that outlives the program would keep a pipe open
-            status = _run_in_group(
-                [str(interpreter), program.name],
-                home / program.parent,
-                _environment(scratch, method),
-                out.fileno(),
-                err.fileno(),
-                limit,
-            )
-            texts = [_normalise(_read(stream), scratch) for stream in (out, err)]
-    return Outcome(status, tuple(texts[0].splitlines()[-LINES:]), _exception_line(texts[1]))
+        status, out, err = execute(interpreter, program.name, home / program.parent, Path(scratch), method, limit)
+    return Outcome(status, tuple(out.splitlines()[-LINES:]), exception_line(err))
 
 
-def _environment(scratch: str, method: Method | None) -> dict[str, str]:
+def execute(interpreter: Path, program: str, cwd: Path, scratch: Path, method: Method, limit: float) -> tuple[str, str, str]:
+    """Runs `program` in the folder `cwd` below the temporary folder `scratch`: status, all of stdout and of stderr, normalised.
+
+    Nothing of the process group survives, however the program ended.
+    """
+    command = notebook.command(interpreter, program) if program.endswith(".ipynb") else [str(interpreter), program]
+    with open(scratch / "out", "w+b") as out, open(scratch / "err", "w+b") as err:
+        # files, not pipes: a worker that outlives the program would keep a pipe open
+        status = _run_in_group(command, cwd, _environment(scratch, method), out.fileno(), err.fileno(), limit)
+        return status, normalised(_read(out), scratch), normalised(_read(err), scratch)
+
+
+def _environment(scratch: Path, method: Method) -> dict[str, str]:
     kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
     mine = {
         "LC_ALL": "C.UTF-8",
-        "TMPDIR": scratch,
+        "TMPDIR": str(scratch),
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    if method is not None:
+    if method != "default":
         mine |= {"PYTHONPATH": str(STARTMETHOD), "POOLAUDIT_PROOF_METHOD": method}
     return kept | mine
 
 
 def _run_in_group(command: list[str], cwd: Path, environment: dict[str, str], out: int, err: int, limit: float) -> str:
-    """The exit status in words. Nothing of the process group survives, however the program ended."""
+    """The exit status in words."""
     process = subprocess.Popen(
         command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
     )
@@ -130,7 +125,7 @@ _VARYING = (
 _ABSOLUTE = re.compile(r"(?<![\w:/.])/(?:[\w.+@-]+/)+([\w.+-]+)")
 
 
-def _normalise(text: str, scratch: str) -> str:
+def normalised(text: str, scratch: Path) -> str:
     """Without what differs between two runs, machines or start methods: paths, addresses, process ids, temporary names."""
     text = text.replace(f"{scratch}/run/", "").replace("\r", "")
     text = _ABSOLUTE.sub(r"\1", text)
@@ -142,7 +137,7 @@ def _normalise(text: str, scratch: str) -> str:
 _TRACEBACK = "Traceback (most recent call last):"
 
 
-def _exception_line(text: str) -> str:
+def exception_line(text: str) -> str:
     """The line that names the last exception; without a traceback the last line. The resource tracker mutters now and then."""
     found, in_traceback = "", False
     lines = [line for line in text.splitlines() if line.strip() and "resource_tracker" not in line]
