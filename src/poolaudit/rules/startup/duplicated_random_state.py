@@ -2,14 +2,14 @@
 
 Why it hurts: a forked worker starts with a copy of what the parent had. A generator of module level, random.Random() or
 numpy's default_rng(), and numpy's own state once it is in use, are in the same state in all workers: they draw the same
-numbers, without a word. The functions of `random` are seeded anew in a forked worker; a worker that imports the file runs
-a random.seed(42) of module level instead, and repeats the numbers that follow.
+numbers, without a word. The functions of `random` are seeded anew in a forked worker; a worker that imports the file
+runs a random.seed(42) of module level instead, and repeats the numbers that follow.
 
 When it is fine: where every worker is meant to draw the same. Where the worker or an initializer seeds. SystemRandom.
 
-Limitations: a generator that is handed over as an argument, or is kept in a class or another object, is not followed. What a call
-with `seed` in its name does in a worker is taken to help. There is no fix: give each task a seed of its own, from
-SeedSequence.spawn or drawn in the parent, and make the generator in the task.
+Limitations: a generator that is handed over as an argument, or is kept in a class or another object, is not followed.
+What a call with `seed` in its name does in a worker is taken to help. There is no fix: give each task a seed of its
+own, from SeedSequence.spawn or drawn in the parent, and make the generator in the task.
 """
 
 from __future__ import annotations

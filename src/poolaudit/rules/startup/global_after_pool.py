@@ -1,15 +1,15 @@
 """A global that a worker reads is set after the pool's workers have started.
 
-Why it hurts: a worker has what the parent had when it was forked, or what importing the file gives. What the parent sets
-afterwards never reaches it: the worker goes on with the old value, in silence. A Pool starts its workers when it is made, an
-executor with its first task.
+Why it hurts: a worker has what the parent had when it was forked, or what importing the file gives. What the parent
+sets afterwards never reaches it: the worker goes on with the old value, in silence. A Pool starts its workers when it
+is made, an executor with its first task.
 
-When it is fine: where an initializer or the worker itself gives the name its value. With maxtasksperchild, which
-forks new workers later. For proxies of a Manager and shared memory.
+When it is fine: where an initializer or the worker itself gives the name its value. With maxtasksperchild, which forks
+new workers later. For proxies of a Manager and shared memory.
 
-Limitations: only what is seen to happen between the start of the workers and the task counts, and of changes in place only those
-of plain lists, dicts and sets. There is no fix: hand the value over as an argument, or by initializer and initargs.
-Setting it before the pool is made helps forked workers only.
+Limitations: only what is seen to happen between the start of the workers and the task counts, and of changes in place
+only those of plain lists, dicts and sets. There is no fix: hand the value over as an argument, or by initializer and
+initargs. Setting it before the pool is made helps forked workers only.
 """
 
 from __future__ import annotations

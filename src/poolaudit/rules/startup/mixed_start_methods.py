@@ -1,10 +1,11 @@
 """A lock or queue of a fork context is handed to workers that are not forked.
 
-Why it hurts: a lock that is made for forked processes has no name by which another process could open it. Handed over by
-initargs to a worker that is spawned, or started by a fork server, it raises a RuntimeError from Python 3.11 on: "A SemLock
-created in a fork context is being shared with a process in a spawn context". Earlier Pythons hand over an address that
-means nothing in the worker, and whoever asks for the lock waits for ever. Events, queues, conditions, values and arrays hold
-such a lock. What the module itself makes belongs to the default start method: fork on Linux before 3.14.
+Why it hurts: a lock that is made for forked processes has no name by which another process could open it. Handed over
+by initargs to a worker that is spawned, or started by a fork server, it raises a RuntimeError from Python 3.11 on: "A
+SemLock created in a fork context is being shared with a process in a spawn context". Earlier Pythons hand over an
+address that means nothing in the worker, and whoever asks for the lock waits for ever. Events, queues, conditions,
+values and arrays hold such a lock. What the module itself makes belongs to the default start method: fork on Linux
+before 3.14.
 
 When it is fine: when the pool and what it is handed are made by one context. The other way round, in a pool that forks.
 Objects of a Manager.

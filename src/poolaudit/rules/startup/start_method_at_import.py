@@ -5,9 +5,9 @@ then it raises a RuntimeError. A worker that is not forked starts with the metho
 comes from: at module level the call fails in every worker. A Pool starts new workers for ever, an executor fails with a
 BrokenProcessPool.
 
-When it is fine: below the main guard, before anything else of multiprocessing. With force=True. Where the RuntimeError is
-caught. `fork` at module level: forked workers import nothing. `forkserver` at module level from Python 3.14, whose fork
-server imports the program first.
+When it is fine: below the main guard, before anything else of multiprocessing. With force=True. Where the RuntimeError
+is caught. `fork` at module level: forked workers import nothing. `forkserver` at module level from Python 3.14, whose
+fork server imports the program first.
 
 Limitations: only files that work with process pools are looked at, and only methods that are written out.
 

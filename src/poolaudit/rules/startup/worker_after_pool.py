@@ -1,8 +1,8 @@
 """A pool's workers are forked before module level has defined what they run.
 
 Why it hurts: a forked worker has what the module had when it was forked. It cannot find a task, or a name that the task
-uses, that is defined below: a Pool waits for ever for the task, an executor fails with a BrokenProcessPool, a missing name
-is a NameError. A Pool forks its workers when it is made, an executor with its first task.
+uses, that is defined below: a Pool waits for ever for the task, an executor fails with a BrokenProcessPool, a missing
+name is a NameError. A Pool forks its workers when it is made, an executor with its first task.
 
 When it is fine: under spawn and forkserver, whose workers import the whole file. Where the pool is made last, or in a
 function that is called when everything is defined. An executor that is only made before.

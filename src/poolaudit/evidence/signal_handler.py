@@ -1,0 +1,77 @@
+"""Handlers of SIGTERM that keep a worker from ending when its pool terminates it.
+
+Knows how a program sets a handler, which handlers let a process go on, and which of them a worker gets. Must never know a rule
+or libcst.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from poolaudit.evidence.earlier import earlier
+from poolaudit.facts import MODULE_SCOPE, FileFacts, LibraryCall, Point, Value, find_argument
+
+_SIGTERM = ("signal.SIGTERM", "signal.Signals.SIGTERM")
+_ENDS = re.compile(r"\braise\b|\b(?:exit|_exit|kill|killpg|abort|quit|raise_signal|getpid|current_process|parent_process)\b")
+"""Words of a handler that ends the process, or asks which process it runs in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deaf:
+    """A call after which SIGTERM does not end the process any more."""
+
+    call: LibraryCall
+    why: str
+    """What becomes of the signal: 'it is ignored', '`stop` returns'."""
+    forked_only: bool
+    """Workers that are not forked do not get it."""
+    certain: bool
+    """All that the handler runs is seen."""
+
+
+def sets_signals(call: LibraryCall) -> bool:
+    """The call says what becomes of a signal."""
+    return call.api == "signal.signal" or (call.api.startswith("asyncio.") and call.api.endswith("add_signal_handler"))
+
+
+def deaf(fork: Point, file: FileFacts) -> Deaf | None:
+    """The handler of SIGTERM that the process has at `fork`, if it lets it go on."""
+    calls = [call for call in file.library_calls if sets_signals(call) and _of_sigterm(call) and earlier(call.point, fork, file)]
+    last = [call for call in calls if not any(earlier(call.point, other.point, file) for other in calls if other is not call)]
+    return _judge(last[0], file) if len(last) == 1 else None
+
+
+def _of_sigterm(call: LibraryCall) -> bool:
+    number = find_argument(call.arguments, "signalnum", 0) or find_argument(call.arguments, "sig", 0)
+    return number is not None and any(value.api in _SIGTERM for value in _choices(number.value, call.point))
+
+
+def _choices(value: Value, point: Point) -> Iterator[Value]:
+    """The value itself; for the target of a loop over a display, what it may be."""
+    yield value
+    for step in point.path:
+        iterable = step.block.iterable
+        if step.block.kind == "for" and step.block.targets == (value.text,) and iterable is not None:
+            yield from iterable.items
+
+
+def _judge(call: LibraryCall, file: FileFacts) -> Deaf | None:
+    at_import = call.function in file.called_at_import or (call.function == MODULE_SCOPE and not call.under_guard)
+    if call.api != "signal.signal":
+        return Deaf(call, "asyncio hands it to the parent's loop", forked_only=True, certain=True)
+    handler = find_argument(call.arguments, "handler", 1)
+    if handler is None:
+        return None
+    value = handler.value
+    if value.api == "signal.SIG_IGN":
+        return Deaf(call, "it is ignored", forked_only=False, certain=True)
+    function = file.functions.get(value.function) if value.function is not None else None
+    if function is None or value.kind not in ("function", "lambda", "method"):
+        return None
+    run = file.reachable(function.id)
+    if any(_ENDS.search(file.cut(each.body)) for each in run):
+        return None
+    name = "the lambda" if function.is_lambda else f"`{function.name}`"
+    return Deaf(call, f"{name} returns", forked_only=not at_import, certain=all(each.complete for each in run))
