@@ -943,3 +943,343 @@ def test_a_method_of_an_object_is_not_imported() -> None:
     )
     assert operation.task is not None
     assert (operation.task.kind, operation.task.api) == ("unknown", "logging.getLogger().info")
+
+
+# -- what leads to a task, a class, a value
+
+
+def test_decorators_are_followed() -> None:
+    facts = survey(
+        """
+        import functools
+        from multiprocessing import Pool
+        def deco(fn):
+            @functools.wraps(fn)
+            def wrapper(*a): return fn(*a)
+            return wrapper
+        def configured(n):
+            def inner(fn):
+                return fn
+            return inner
+        class Counted:
+            def __init__(self, fn): self.fn = fn
+        @deco
+        def a(x): return x
+        @configured(3)
+        def b(x): return x
+        @Counted
+        def c(x): return x
+        with Pool() as pool:
+            pool.map(a, []), pool.map(b, []), pool.map(c, [])
+        """
+    )
+    functions = {function.name: function for function in facts.functions.values()}
+    (deco,), (inner,), (counted,) = (functions[name].decorator_values for name in "abc")
+    assert (deco.kind, deco.function) == ("function", functions["deco"].id)
+    assert (inner.kind, inner.function) == ("function", functions["inner"].id)
+    assert counted.class_id is not None
+    assert facts.classes[counted.class_id].name == "Counted"
+    (wraps,) = functions["wrapper"].decorator_values
+    assert (wraps.kind, wraps.api, wraps.items[0].text) == ("call", "functools.wraps", "fn")
+    assert [call.api for call in functions["deco"].library_calls] == ["functools.wraps"]
+
+
+def test_the_call_that_made_a_task() -> None:
+    site = only_site(
+        """
+        import functools
+        from multiprocessing import Pool
+        def deco(fn):
+            def wrapper(*a): return fn(*a)
+            return wrapper
+        def sq(x): return x
+        fast = deco(sq)
+        cached = functools.lru_cache(None)(sq)
+        pool = Pool()
+        pool.map(fast, [])
+        pool.map(cached, [])
+        pool.map(sq, [])
+        """
+    )
+    fast, cached, plain = (operation.task for operation in site.operations)
+    assert fast is not None
+    assert fast.made_by is not None
+    assert (fast.kind, fast.made_by.kind, [item.text for item in fast.made_by.items]) == ("nested", "call", ["sq"])
+    assert fast.made_by.function is not None
+    assert cached is not None
+    assert cached.made_by is not None
+    assert (cached.made_by.api, cached.made_by.items[0].kind) == ("functools.lru_cache()", "function")
+    assert plain is not None
+    assert plain.made_by is None
+
+
+def test_what_a_class_stores_and_where() -> None:
+    facts = survey(
+        """
+        import attr, sqlite3, threading
+        from multiprocessing import Pool
+        class Db:
+            def __init__(self): self.conn = sqlite3.connect("x")
+        @attr.s(slots=True)
+        class A:
+            def __init__(self, n):
+                self.lock = threading.Lock()
+                self.db = Db()
+                if n:
+                    self.maybe = threading.Event()
+            def m(self, x): return x
+            def drop(self): del self.lock
+        class B(A):
+            def __reduce__(self): ...
+        with Pool() as pool:
+            pool.map(A(1).m, [])
+        """
+    )
+    classes = {cls.name: cls for cls in facts.classes.values()}
+    owner = classes["A"]
+    assert [name.api for name in owner.decorators] == ["attr.s"]
+    stores = [(s.name, s.value and s.value.api, [step.arm for step in s.point.path]) for s in owner.stores]
+    assert stores == [
+        ("lock", "threading.Lock", []),
+        ("db", None, []),
+        ("maybe", "threading.Event", ["body"]),
+        ("lock", None, []),
+    ]
+    assert owner.stores[-1].value is None
+    assert [name for name, _ in owner.attributes] == ["lock", "db", "maybe"]
+    assert classes["Db"].attributes[0][1].api == "sqlite3.connect"
+    assert (owner.custom_pickle, owner.custom_pickle_below) == (False, True)
+
+
+def test_where_a_name_leads() -> None:
+    facts = survey(
+        """
+        import os
+        from multiprocessing import Pool
+        count = os.cpu_count() // 2
+        def work(x): ...
+        with Pool(count) as pool:
+            pool.map(work, [1])
+        """
+    )
+    (site,) = facts.sites
+    assert site.worker_count is not None
+    assert site.worker_count.origin is not None
+    assert facts.cut(site.worker_count.origin) == "os.cpu_count() // 2"
+    assert [argument.value.origin for argument in site.operations[0].arguments] == [None, None]
+
+
+def test_methods_of_builtin_containers_have_names() -> None:
+    site = only_site(
+        """
+        from concurrent.futures import ProcessPoolExecutor
+        d = {1: 2}
+        executor = ProcessPoolExecutor()
+        executor.submit(work, d.keys(), dict(a=1).values(), {x: x for x in y}.items(), unknown.keys())
+        """
+    )
+    assert [argument.value.api for argument in site.operations[0].arguments[1:]] == [
+        "builtins.dict().keys",
+        "builtins.dict().values",
+        "builtins.dict().items",
+        None,
+    ]
+
+
+def test_a_handle_or_pool_that_may_be_none() -> None:
+    site = only_site(
+        """
+        from concurrent.futures import ProcessPoolExecutor
+        executor = ProcessPoolExecutor()
+        first = executor.submit(a, 1)
+        maybe = executor.submit(a, 1) if n else None
+        executor.submit(b, first, maybe, executor)
+        def run(x=None):
+            executor.submit(b, x)
+        run(executor)
+        run()
+        """
+    )
+    *_, mixed, inner = site.operations
+    assert [(a.value.kind, a.value.handle, a.value.certain) for a in mixed.arguments[1:]] == [
+        ("handle", "future", True),
+        ("handle", "future", False),
+        ("pool", "", True),
+    ]
+    assert [(a.value.kind, a.value.certain) for a in inner.arguments[1:]] == [("pool", False)]
+
+
+# -- how a use comes about
+
+
+def test_use_names_who_takes_it_and_through_what() -> None:
+    site = only_site(
+        """
+        from itertools import islice
+        from concurrent.futures import ProcessPoolExecutor
+        from tqdm import tqdm
+        def main(n):
+            with ProcessPoolExecutor() as ex:
+                res = ex.map(work, xs)
+                if n:
+                    res = list(res)
+                print(len(res))
+                a = ex.map(work, xs)
+                if any(a):
+                    print(list(a))
+                for r in islice(tqdm(a), 3):
+                    break
+                for r in (x for x in a):
+                    pass
+                [x for x in a]
+        """
+    )
+    first, second = site.operations
+    assert [(use.how, use.api, use.certain) for use in first.handle.uses] == [
+        ("consume", "builtins.list", True),
+        ("len", "builtins.len", False),
+    ]
+    assert [(use.how, use.api, use.views) for use in second.handle.uses] == [
+        ("consume", "builtins.any", ()),
+        ("consume", "builtins.list", ()),
+        ("iterate", "", ("tqdm.tqdm", "itertools.islice")),
+        ("iterate", "", ("generator",)),
+        ("iterate", "", ()),
+    ]
+    loops = [use.loop for use in second.handle.uses if use.how == "iterate"]
+    assert [(loop.kind, loop.leaves) for loop in loops if loop is not None] == [
+        ("for", ("break",)),
+        ("for", ()),
+        ("comprehension", ()),
+    ]
+
+
+def test_use_of_an_unknown_callee_is_named_and_timed() -> None:
+    site = only_site(
+        """
+        import asyncio
+        from concurrent.futures import ProcessPoolExecutor
+        async def main(loop):
+            executor = ProcessPoolExecutor(2)
+            loop.set_default_executor(executor)
+            await asyncio.wait_for(loop.run_in_executor(executor, work, 1), 5)
+        """
+    )
+    (given,) = site.uses
+    assert given.how == "pass"
+    assert given.name_span is not None
+    (operation,) = site.operations
+    waited = operation.handle.uses[0]
+    assert waited.timeout is not None
+    assert (waited.how, waited.timeout.const) == ("wait_for", 5)
+
+
+ASKED = [
+    "[f.result() for f in wait(fs).done]",
+    "r = wait(fs)\n[f.result() for f in r.done]",
+    "done = wait(fs).not_done\n[f.result() for f in done]",
+    "done, rest = wait(fs)\n[f.result() for f in done | rest]",
+    "done, rest = wait(fs)\n[f.result() for f in done.union(rest)]",
+    "done, rest = wait(fs)\n[f.result() for f in done.difference([])]",
+    "[f.result() for f in set(fs) - set()]",
+    "d = dict(zip(fs, xs))\n[f.result() for f in as_completed(d)]",
+    "d = dict(zip(xs, fs))\n[f.result() for f in d.values()]",
+    "for f in as_completed(fs):\n    getattr(f, 'result')()",
+    "get = fs[0].result\nget()",
+    "[f.result() for f in tqdm(total=3, iterable=as_completed(fs=fs))]",
+    "[f.result() for f in wait(fs=fs)[0]]",
+    "match fs[0]:\n    case x:\n        x.result()",
+]
+
+
+@pytest.mark.parametrize("body", ASKED)
+def test_a_future_is_found_again(body: str) -> None:
+    found, complete = uses("fs = [executor.submit(work, x) for x in xs]\n" + body)
+    assert ("result", "direct") in found
+    assert complete
+
+
+@pytest.mark.parametrize("body", ["yield from as_completed(fs)", "yield from fs"])
+def test_futures_that_are_handed_out_one_by_one_escape(body: str) -> None:
+    _, complete = uses("fs = [executor.submit(work, x) for x in xs]\n" + body)
+    assert not complete
+
+
+def test_results_that_are_handed_out_one_by_one_do_not() -> None:
+    found, complete = uses("yield from pool.imap(work, xs)")
+    assert (found, complete) == ([("iterate", "direct")], True)
+
+
+KEPT = """
+from concurrent.futures import ProcessPoolExecutor
+RUNNING = []
+class K:
+    def __init__(self):
+        self.futures = []
+        self._own = []
+    def go(self, ex: ProcessPoolExecutor):
+        ex = ProcessPoolExecutor()
+        {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "complete"),
+    [
+        ("self.futures.append(ex.submit(work, 1))", False),
+        ("self.last = ex.submit(work, 2)", False),
+        ("RUNNING.append(ex.submit(work, 3))", False),
+        ("self._own.append(ex.submit(work, 4))", True),
+        ("futures = []\n        futures.append(ex.submit(work, 5))", True),
+        ("self.last = ex.submit(work, 6)\n    def end(self):\n        self.last.result()", True),
+    ],
+)
+def test_a_handle_kept_where_others_may_find_it(body: str, complete: bool) -> None:
+    operation = only_operation(KEPT.format(body))
+    assert operation.handle.complete == complete
+    assert [use.name for use in operation.handle.uses if use.how == "store"] == (
+        [] if complete else [body.split("=")[0].split(".append")[0].removeprefix("self.").strip()]
+    )
+
+
+def test_what_a_script_keeps_is_for_nobody_else() -> None:
+    operation = only_operation(
+        """
+        from concurrent.futures import ProcessPoolExecutor
+        results = []
+        if __name__ == "__main__":
+            with ProcessPoolExecutor() as ex:
+                results.append(ex.submit(work, 1))
+        """
+    )
+    assert operation.handle.complete
+
+
+def test_a_method_of_the_project_is_no_run_in_executor() -> None:
+    site = only_site(
+        """
+        from concurrent.futures import ProcessPoolExecutor
+        class Own:
+            def run_in_executor(self, executor, function, item):
+                return executor.submit(function, item).result()
+        with ProcessPoolExecutor() as executor:
+            Own().run_in_executor(executor, work, 1)
+        """
+    )
+    assert [operation.method for operation in site.operations] == ["submit"]
+
+
+def test_classes_of_what_is_sent_are_facts() -> None:
+    facts = survey(
+        """
+        from concurrent.futures import ProcessPoolExecutor
+        class Job: ...
+        class Kind: ...
+        class Setup: ...
+        class Other: ...
+        with ProcessPoolExecutor(initializer=print, initargs=(Setup(),)) as executor:
+            executor.submit(print, [(1, Job())], Kind)
+        Other()
+        """
+    )
+    assert sorted(cls.name for cls in facts.classes.values()) == ["Job", "Kind", "Setup"]

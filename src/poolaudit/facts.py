@@ -168,8 +168,15 @@ class Value:
     """itertools.count / cycle / repeat, iter(callable, sentinel) is not; a generator function whose loop never ends."""
     names: frozenset[str] = frozenset()
     """Every name that the expression reads, as written."""
+    origin: Span | None = None
+    """The expression that a name or attribute plainly leads to. None for an expression in place, a definition or an import, and
+    where it leads nowhere."""
     pools: tuple[int, ...] = ()
     """For kind 'pool': the site indexes it may be."""
+    certain: bool = True
+    """For kind 'pool' and 'handle': it can be nothing else, not None either."""
+    handle: Literal["", "async_result", "future", "iterator", "aio_future"] = ""
+    """For kind 'handle': which one; '' where it may be several."""
     start_method: StartMethod | None = None
     """For a 'call' of what a multiprocessing context offers: the context's method. None = the default context, or none at all."""
 
@@ -298,6 +305,7 @@ class Function:
     """Defined inside another function (lambdas count by their own place)."""
     parameters: Parameters
     decorators: tuple[Name, ...]
+    """By the name of what is called: @lru_cache(None) as functools.lru_cache."""
     captures: tuple[Capture, ...]
     globals: tuple[GlobalUse, ...]
     raises: tuple[Raised, ...]
@@ -315,8 +323,20 @@ class Function:
     mutates: tuple[str, ...] = ()
     """Parameters (self included) whose object it changes: p.append(..), p[k] = .., p.x = .."""
     has_loop: bool = False
+    decorator_values: tuple[Value, ...] = ()
+    """What each of `decorators` evaluates to; functions and classes of the project among them are facts too."""
     endless: bool = False
     """Its own body holds a `while True` that no break or return leaves: it never comes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeStore:
+    """`self.name = value` or `del self.name` in a method of a class."""
+
+    name: str
+    value: Value | None
+    """None for `del`."""
+    point: Point
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,13 +354,21 @@ class ClassFact:
     """A base, followed through this file, is a builtin exception."""
     methods: Mapping[str, int]
     """Name to function id; own methods only."""
-    attributes: tuple[tuple[str, Value], ...]
-    """Every `self.x = value` of its own methods."""
+    decorators: tuple[Name, ...]
+    stores: tuple[AttributeStore, ...]
+    """Every `self.x = value` and `del self.x` of its own methods. Classes of the project among the values are facts too."""
     super_init: tuple[Argument, ...] | None
     """Arguments of super().__init__(..) in __init__; None when it is never called. More than one call: `super_init_unclear`."""
     super_init_unclear: bool
     custom_pickle: bool
     """It, or a base of this file, defines __reduce__, __reduce_ex__, __getstate__, __getnewargs__ or __getnewargs_ex__."""
+    custom_pickle_below: bool
+    """A class derived from it defines one of those: `self` may be an object of that class."""
+
+    @property
+    def attributes(self) -> tuple[tuple[str, Value], ...]:
+        """Every `self.x = value` of its own methods."""
+        return tuple((store.name, store.value) for store in self.stores if store.value is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +395,9 @@ class Task:
     """The callable is written in place (a lambda expression, a partial(...) call): no name stands between."""
     receiver: Value | None = None
     """For 'method': the object it is bound to."""
+    made_by: Value | None = None
+    """Where the task, or what its name plainly leads to, is written as a call: that call, of kind 'call' whatever it gives.
+    `api` ends in '()' for the call of what a library call gave: 'functools.lru_cache()'."""
 
 
 UseHow = Literal[
@@ -394,6 +425,15 @@ class Use:
     collection: the list or dict that holds it. item: one of its RESULTS (an element of an iterator, the value of result())."""
     name: str = ""
     name_span: Span | None = None
+    """The method's name; for 'pass' the last part of the callee's."""
+    api: str = ""
+    """Canonical name of the library function that takes it: 'builtins.any', 'builtins.list'; '' for methods and syntax."""
+    views: tuple[str, ...] = ()
+    """For via 'view': the lazy wrappers in between, innermost first: 'tqdm.tqdm', 'itertools.islice', 'generator'."""
+    certain: bool = True
+    """What is used here can be nothing else."""
+    loop: Block | None = None
+    """For 'iterate': the `for` statement or comprehension that does it; None for `yield from` and `await`."""
     arguments: tuple[Argument, ...] = ()
     timeout: Value | None = None
     partners: tuple[Value, ...] = ()

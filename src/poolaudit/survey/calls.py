@@ -11,6 +11,7 @@ from poolaudit.survey import consumers, ir
 from poolaudit.survey.families import APIS, CONTEXT_FAMILIES, canonical
 from poolaudit.survey.members import Members
 from poolaudit.survey.objects import (
+    DICTS,
     BoundObject,
     CalledObject,
     ClassObject,
@@ -155,21 +156,27 @@ class Calls(Members):
         elif name in consumers.EAGER:
             self._add(number, ContainerObject(number, leaf))
             for argument in node.arguments[:1]:
-                self._iterate(argument.value, self._cell("element", number))
-                self._iterate(argument.value, self._cell("key", number))
+                if leaf in ("dict", "OrderedDict"):
+                    self._watch(argument.value, lambda value: self._copy_dict(number, value))
+                else:
+                    self._iterate(argument.value, self._cell("element", number))
+                    self._iterate(argument.value, self._cell("key", number))
         elif name == "builtins.next" and first is not None:
             self._iterate(first, number)
-        elif consumers.WAITS.get(name) == "as_completed" and first is not None:
+        elif consumers.WAITS.get(name) == "as_completed" and (waited := self._waited(node)) is not None:
             self._add(number, ContainerObject(number, "view"))
-            self._iterate(first, self._cell("element", number))
+            self._iterate(waited, self._cell("element", number))
         elif consumers.WAITS.get(name) == "wait_futures":
             self._call_wait(number, node)
         else:
             self._add(number, CalledObject(name, number))
 
+    def _waited(self, node: ir.Call) -> int | None:
+        return next((a.value for a in node.arguments if a.keyword in (None, "fs") and not a.star), None)
+
     def _call_wait(self, number: int, node: ir.Call) -> None:
-        waited = next((a.value for a in node.arguments if a.keyword in (None, "fs")), None)
-        self._add(number, ContainerObject(number, "tuple at"))
+        waited = self._waited(node)
+        self._add(number, ContainerObject(number, "waited"))
         for position in range(2):
             inner = ContainerObject(("part", number, position), "set")
             self._add(self._cell("at", number, position), inner)
@@ -350,6 +357,19 @@ class Calls(Members):
                 self._add(self._cell("parameter", function.function, names[0]), handle)
             self.callers.setdefault(function.function, set())
 
+    def _copy_dict(self, number: int, value: Object) -> None:
+        """dict(x): the keys and values of a dict, or the pairs that something yields."""
+        if not isinstance(value, ContainerObject):
+            return
+        keys, elements = self._cell("key", number), self._cell("element", number)
+        if value.form in DICTS:
+            self._edge(self._cell("key", value.key), keys)
+            self._edge(self._cell("element", value.key), elements)
+        else:
+            pairs = self._cell("element", value.key)
+            self._watch(pairs, lambda pair: self._subscript(keys, 0, pair, unpacking=True))
+            self._watch(pairs, lambda pair: self._subscript(elements, 1, pair, unpacking=True))
+
     def _call_container(self, number: int, node: ir.Call, owner: ContainerObject, name: str) -> None:
         elements = self._cell("element", owner.key)
         if name in consumers.ADDERS:
@@ -360,13 +380,17 @@ class Calls(Members):
             extended = self._first(node)
             if extended is not None:
                 self._iterate(extended, elements)
+        elif name in consumers.COMBINERS:
+            self._add(number, owner)
+            for argument in node.arguments:
+                self._iterate(argument.value, elements)
         elif name in ("values", "copy", "items", "keys"):
             self._call_dict_view(number, owner, name)
         elif name in consumers.TAKERS:
             self._edge(elements, number)
             if name == "setdefault" and (default := self._first(node, 1)) is not None:
                 self._edge(default, elements)
-            if name == "popitem" or (name == "pop" and owner.form == "dict"):
+            if name == "popitem" or (name == "pop" and owner.form in DICTS):
                 self._edge(self._cell("key", owner.key), number)
 
     def _call_dict_view(self, number: int, owner: ContainerObject, name: str) -> None:

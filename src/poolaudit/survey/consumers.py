@@ -122,6 +122,9 @@ WAITS = {
     "asyncio.run": "await",
 }
 
+TIMEOUT_SECOND = frozenset({"asyncio.wait_for", "concurrent.futures.wait", "concurrent.futures.as_completed"})
+"""What takes its timeout as the second argument by position."""
+
 SAME = {
     "contextlib.closing": 0,
     "contextlib.nullcontext": 0,
@@ -139,7 +142,10 @@ SAME = {
 ADDERS = {"append": 0, "add": 0, "appendleft": 0, "put": 0, "put_nowait": 0, "insert": 1, "push": 0}
 """Container methods that keep one argument (by position)."""
 
-EXTENDERS = frozenset({"extend", "update", "extendleft", "union"})
+EXTENDERS = frozenset({"extend", "update", "extendleft"})
+COMBINERS = frozenset({"union", "intersection", "difference", "symmetric_difference", "__add__", "__or__"})
+"""Container methods whose result holds elements of both."""
+
 TAKERS = frozenset({"pop", "popleft", "get", "get_nowait", "popitem", "setdefault", "values", "items", "copy", "__getitem__"})
 """Container methods that give elements back; values, items and copy give a view of them."""
 

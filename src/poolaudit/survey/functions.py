@@ -11,14 +11,15 @@ from typing import Literal, cast
 from poolaudit.facts import (
     MODULE_SCOPE,
     Argument,
+    AttributeStore,
     Capture,
     ClassFact,
     Function,
     GlobalUse,
     LibraryCall,
+    Name,
     Parameters,
     Raised,
-    Value,
 )
 from poolaudit.survey import consumers, ir
 from poolaudit.survey.objects import (
@@ -42,6 +43,8 @@ _NOTABLE_PREFIXES = (
     "torch.",
     "tensorflow.",
     "ctypes.",
+    "functools.wraps",
+    "functools.update_wrapper",
 )
 _LOOP_WEIGHT = 30
 _CALL_WEIGHT = 8
@@ -66,8 +69,10 @@ class FunctionTable:
         while todo:
             number = todo.pop()
             if number not in self.functions:
-                self.functions[number] = self._function(number)
-                todo.extend(self.functions[number].calls)
+                found = self.functions[number] = self._function(number)
+                todo.extend(found.calls)
+                todo.extend(value.function for value in found.decorator_values if value.function is not None)
+                self.need_class(*(value.class_id for value in found.decorator_values))
 
     def body(self, function: int) -> range:
         record = self.trace.functions[function]
@@ -95,7 +100,8 @@ class FunctionTable:
             under_guard=record.under_guard,
             nested=not self._of_module(record),
             parameters=self._parameters(record),
-            decorators=tuple(describe.name(node) for node in record.decorators),
+            decorators=tuple(self._decorator(node) for node in record.decorators),
+            decorator_values=tuple(describe.value(node) for node in record.decorators),
             captures=tuple(self._captures(record)),
             globals=tuple(self._globals(number)),
             raises=tuple(self._raised(item) for item in record.raises),
@@ -109,6 +115,11 @@ class FunctionTable:
             has_loop=record.loops > 0,
             endless=describe.runs_forever(number),
         )
+
+    def _decorator(self, node: int) -> Name:
+        """A decorator goes by the name of what is called for it: @lru_cache(None) by that of lru_cache."""
+        value = self.trace.nodes[node]
+        return self.describer.name(value.callee if isinstance(value, ir.Call) else node)
 
     def _of_module(self, record: ir.FunctionTrace) -> bool:
         """Defined at module level, of whichever module."""
@@ -348,19 +359,20 @@ class FunctionTable:
 
     # -- classes
 
-    def need_class(self, cls: int | None) -> None:
-        """Make sure that the class, and its bases of this file, are among the facts."""
-        if cls is None:
-            return
-        for number in self.solution.mro(cls):
-            if number not in self.classes:
-                self.classes[number] = self._class(number)
+    def need_class(self, *classes: int | None) -> None:
+        """Make sure that the classes, their bases and the classes of their attributes are among the facts."""
+        todo = [cls for cls in classes if cls is not None]
+        while todo:
+            for number in self.solution.mro(todo.pop()):
+                if number not in self.classes:
+                    found = self.classes[number] = self._class(number)
+                    self.need(found.methods.get("__init__"))
+                    values = (store.value for store in found.stores)
+                    todo.extend(v.class_id for v in values if v is not None and v.kind == "instance" and v.class_id is not None)
 
     def _class(self, number: int) -> ClassFact:
         record = self.trace.classes[number]
-        init = record.methods.get("__init__")
-        self.need(init)
-        super_init, unclear = self._super_init(init)
+        super_init, unclear = self._super_init(record.methods.get("__init__"))
         external = self.solution.external_bases(number)
         return ClassFact(
             id=number,
@@ -371,21 +383,32 @@ class FunctionTable:
             bases=tuple(self.describer.name(base) for base in record.bases),
             is_exception=any(base.removeprefix("builtins.") in _EXCEPTIONS for base in external),
             methods=dict(record.methods),
-            attributes=tuple(self._attributes(number)),
+            decorators=tuple(self._decorator(node) for node in record.decorators),
+            stores=tuple(sorted(self._stores(number), key=lambda store: (store.point.scope, store.point.order))),
             super_init=super_init,
             super_init_unclear=unclear,
-            custom_pickle=any(_PICKLE_METHODS & set(self.trace.classes[c].methods) for c in self.solution.mro(number)),
+            custom_pickle=any(self._pickles(c) for c in self.solution.mro(number)),
+            custom_pickle_below=any(self._pickles(c.id) for c in self.trace.classes if number in self.solution.mro(c.id)),
         )
 
-    def _attributes(self, number: int) -> Iterator[tuple[str, Value]]:
+    def _pickles(self, cls: int) -> bool:
+        return not _PICKLE_METHODS.isdisjoint(self.trace.classes[cls].methods)
+
+    def _stores(self, number: int) -> Iterator[AttributeStore]:
         for store in self.trace.stores:
-            if store.name is None:
-                continue
-            scope = self.trace.functions[self.trace.frames[store.frame].scope]
-            if scope.class_id != number:
-                continue
-            if any(isinstance(p, InstanceObject) for p in self.solution.points(store.base)):
-                yield store.name, self.describer.value(store.node)
+            if store.name is not None and self._on_self(number, store.base, store.frame):
+                value = self.describer.value(store.node)
+                yield AttributeStore(store.name, value, self.describer.point_at(store.order, store.frame))
+        for use in self.trace.uses:
+            node = self.trace.nodes[use.node]
+            if use.how == "delete" and isinstance(node, ir.Attribute) and self._on_self(number, node.base, use.frame):
+                yield AttributeStore(node.name, None, self.describer.point_at(use.order, use.frame))
+
+    def _on_self(self, cls: int, base: int, frame: int) -> bool:
+        """An attribute of an object of the project, in a method of the class."""
+        if self.trace.functions[self.trace.frames[frame].scope].class_id != cls:
+            return False
+        return any(isinstance(p, InstanceObject) for p in self.solution.points(base))
 
     def _super_init(self, init: int | None) -> tuple[tuple[Argument, ...] | None, bool]:
         """The arguments of the one super().__init__(..) or Base.__init__(self, ..) call; None when there is none."""

@@ -69,6 +69,8 @@ class Element:
 
     base: int
     lazy: bool
+    block: int | None
+    """The `for` or comprehension that iterates; None for `yield from`."""
 
 
 @dataclass(slots=True)
@@ -135,10 +137,11 @@ class Call:
 
 @dataclass(slots=True)
 class Joined:
-    """a + b: for containers the union of both, else opaque."""
+    """a + b: for containers the union of both, else opaque. So are a | b, a & b, a - b and a ^ b (`sets`)."""
 
     left: int
     right: int
+    sets: bool = False
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ import sys
 from poolaudit.survey import ir
 from poolaudit.survey.families import APIS
 from poolaudit.survey.objects import (
+    DICTS,
     BoundObject,
     CalledObject,
     ClassObject,
@@ -31,6 +32,9 @@ from poolaudit.survey.scopes import Scopes
 
 _MANAGED = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
 _PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "django.utils.functional.cached_property"})
+
+_WAITED = ("done", "not_done")
+"""Names of the two sets that concurrent.futures.wait gives."""
 
 _LIBRARY = sys.stdlib_module_names - {"builtins"}
 
@@ -85,7 +89,7 @@ class Members(Scopes):
 
         def iterated(value: Object) -> None:
             if isinstance(value, ContainerObject):
-                self._edge(self._cell("key" if value.form == "dict" else "element", value.key), target)
+                self._edge(self._cell("key" if value.form in DICTS else "element", value.key), target)
             elif isinstance(value, HandleObject) and value.kind == "iterator":
                 self._add(target, ResultObject(value.call))
             elif isinstance(value, ResultObject):
@@ -108,6 +112,8 @@ class Members(Scopes):
                 method = self.find_method(base, name)
                 if method is not None:
                     self._add(number, FunctionObject(method, value.cls))
+        elif isinstance(value, ContainerObject) and name in _WAITED and value.form == "waited":
+            self._edge(self._cell("at", value.key, _WAITED.index(name)), number)
         elif isinstance(value, (SiteObject, HandleObject, ContainerObject, ContextObject, PartialObject, ResultObject)):
             self._add(number, BoundObject(value, name))
 
@@ -170,9 +176,9 @@ class Members(Scopes):
         if isinstance(value, ContainerObject):
             if whole:
                 self._add(number, value)
-            elif value.form == "tuple at" and position is not None:
+            elif value.form in ("tuple at", "waited") and position is not None:
                 self._edge(self._cell("at", value.key, position), number)
-            elif unpacking and value.form == "dict":
+            elif unpacking and value.form in DICTS:
                 self._edge(self._cell("key", value.key), number)
             else:
                 self._edge(self._cell("element", value.key), number)

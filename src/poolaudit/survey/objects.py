@@ -112,6 +112,9 @@ class ManagedObject:
     function: int
 
 
+DICTS = ("dict", "OrderedDict", "Counter")
+"""Forms of containers that are iterated by their keys."""
+
 Object = (
     ExternalObject
     | CalledObject

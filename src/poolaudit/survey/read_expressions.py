@@ -15,6 +15,7 @@ from poolaudit.survey import ir
 from poolaudit.survey.places import PlaceTable
 from poolaudit.survey.read_names import Environment
 
+_JOINING = (cst.Add, cst.BitOr, cst.BitAnd, cst.BitXor, cst.Subtract)
 _NO_CHILDREN = (cst.Integer, cst.Float, cst.Imaginary, cst.SimpleString, cst.Ellipsis)
 
 
@@ -248,8 +249,8 @@ class ExpressionReader:
         left = self.visit(spine[-1].left)
         for operation in reversed(spine):
             right = self.visit(operation.right)
-            if isinstance(operation.operator, cst.Add):
-                left = self.add(ir.Joined(left, right), operation)
+            if isinstance(operation.operator, _JOINING):
+                left = self.add(ir.Joined(left, right, not isinstance(operation.operator, cst.Add)), operation)
             else:
                 self.use("test", left)
                 self.use("test", right)
@@ -278,7 +279,7 @@ class ExpressionReader:
         self.function.is_generator = True
         if isinstance(node.value, cst.From):
             base = self.visit(node.value.item)
-            self.function.yields.append(self.add(ir.Element(base, lazy=False), node.value.item))
+            self.function.yields.append(self.add(ir.Element(base, lazy=False, block=None), node.value.item))
         elif node.value is not None:
             value = self.visit(node.value)
             self.function.yields.append(value)
@@ -329,7 +330,7 @@ class ExpressionReader:
             self.path = (*self.path[: len(record.path)], (block, "element"))
             self.reframe()
         iterable = self.visit(clause.iter)
-        element = self.add(ir.Element(iterable, lazy=self.lazy), clause.iter)
+        element = self.add(ir.Element(iterable, self.lazy, block), clause.iter)
         self.path = (*record.path, (block, "element"))
         self.reframe()
         self.assign(clause.target, element, "loop", local=True)

@@ -385,7 +385,7 @@ class StatementReader(ExpressionReader):
         record.targets = target_names(node.target)
 
         def head() -> None:
-            element = self.add(ir.Element(iterable, lazy=False), node.iter)
+            element = self.add(ir.Element(iterable, lazy=False, block=block), node.iter)
             self.assign(node.target, element, "loop")
 
         self._loop_body(block, head, node, tree)
@@ -483,7 +483,7 @@ class StatementReader(ExpressionReader):
             self.environment = inner = Environment(outer_environment)
             self._in(block, f"case#{index}", outer_path)
             self.unit = self.places.add_unit(case, None, self.indents)
-            self._descend_pattern(case.pattern, subject)
+            self._descend_pattern(case.pattern, subject, whole=True)
             if case.guard is not None:
                 self.use("test", self.visit(case.guard))
             # the case lies one level deeper than the match itself
@@ -499,10 +499,10 @@ class StatementReader(ExpressionReader):
         self.close_block(block)
         self.environment.merge(arms, self.choice)
 
-    def _descend_pattern(self, pattern: cst.CSTNode, subject: int) -> None:
-        """Visit a pattern's values and bind its names: each may be any part of the subject."""
+    def _descend_pattern(self, pattern: cst.CSTNode, subject: int, *, whole: bool = False) -> None:
+        """Visit a pattern's values and bind its names: the `whole` subject, or any part of it."""
         if isinstance(pattern, (cst.MatchAs, cst.MatchStar)) and pattern.name is not None:
-            self.bind(pattern.name.value, self.add(ir.Unpacked(subject, None)), "data")
+            self.bind(pattern.name.value, subject if whole else self.add(ir.Unpacked(subject, None)), "data")
         if isinstance(pattern, cst.MatchMapping) and pattern.rest is not None:
             self.bind(pattern.rest.value, self.add(ir.Unpacked(subject, None)), "data")
         for child in pattern.children:

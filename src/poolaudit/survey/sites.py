@@ -55,6 +55,18 @@ def facts(solution: Solution, entry_start_method: str | None = None) -> FileFact
     return _Assembly(solution).file(entry_start_method)
 
 
+def _classes_sent(site: PoolSite) -> Iterator[int | None]:
+    """Classes of objects, and classes themselves, that a pool's workers are given."""
+    operations = site.operations
+    bound = [argument for operation in operations if operation.task is not None for argument in operation.task.bound]
+    arguments = (*site.arguments, *bound, *(argument for operation in operations for argument in operation.arguments))
+    todo = [argument.value for argument in arguments]
+    while todo:
+        value = todo.pop()
+        yield value.class_id
+        todo.extend(value.items)
+
+
 def _related_sites(solution: Solution) -> list[int]:
     """The file's own constructions, then those of other files that it works with."""
     trace = solution.trace
@@ -97,6 +109,7 @@ class _Assembly:
             for item in function.raises:
                 if item.exception is not None:
                     self.functions.need_class(item.exception.class_id)
+        self.functions.need_class(*(cls for site in sites for cls in _classes_sent(site)))
         names = frozenset(use.name for function in self.functions.functions.values() for use in function.globals)
         in_package = os.path.exists(os.path.join(os.path.dirname(trace.path), "__init__.py"))
         guard = None if trace.guard is None else self.describer.block(trace.guard)
@@ -284,8 +297,8 @@ class _Assembly:
             if number is not None:
                 node = self.trace.nodes[number]
                 assert isinstance(node, ir.Call)
-                pairs = zip(self.describer.arguments(number), (a.value for a in node.arguments), strict=True)
-                yield from list(pairs)[skipped:]
+                arguments = self.describer.arguments(number)
+                yield from list(zip(arguments, (a.value for a in node.arguments), strict=True))[skipped:]
 
     def _initializer(self, api: Api, arguments: tuple[tuple[Argument, int], ...]) -> Task | None:
         plain = [pair for pair in arguments if pair[0].keyword is None and not pair[0].star]

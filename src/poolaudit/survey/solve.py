@@ -7,7 +7,7 @@ worklist, scopes, members and calls lie below it. Must never know a rule, a span
 from __future__ import annotations
 
 import builtins
-from collections.abc import Hashable, Set
+from collections.abc import Hashable, Iterable, Set
 
 from poolaudit.survey import ir
 from poolaudit.survey.calls import Calls
@@ -31,6 +31,15 @@ class Solution(Calls):
         super().__init__(trace)
         self._seed()
         self._run()
+        for number in [number for number, sites in self.operations.items() if "run_in_executor" in sites.values()]:
+            if self._is_own_method(number):
+                del self.operations[number]
+
+    def _is_own_method(self, call: int) -> bool:
+        """The call is one of the project's functions: no event loop's method of that name."""
+        node = self.trace.nodes[call]
+        points = self._points[node.callee] if isinstance(node, ir.Call) else {}
+        return bool(points) and all(isinstance(point, FunctionObject) for point in points)
 
     def points(self, node: int) -> Set[Object]:
         """What the node may be. See `sure` for whether it may be anything else."""
@@ -91,6 +100,34 @@ class Solution(Calls):
         if isinstance(value, (ir.Entered, ir.Awaited)):
             return bool(self._points[node]) and self.sure(value.base, seen)
         return bool(self._points[node]) and not isinstance(value, (ir.Joined, ir.Opaque))
+
+    def may_be_constant(self, node: int, seen: set[int] | None = None) -> bool:
+        """A constant (None, a number) is among what the node may be."""
+        seen = set() if seen is None else seen
+        if node in seen:
+            return False
+        seen.add(node)
+        value = self.trace.nodes[node]
+        sources: Iterable[int] = ()
+        if isinstance(value, ir.Constant):
+            return True
+        if isinstance(value, ir.Reference):
+            found = None if value.target is not None else self.bindings(value.name, value.scope)
+            sources = [value.target] if value.target is not None else [] if found is None else [b.node for b in found[1]]
+        elif isinstance(value, ir.Choice):
+            sources = value.parts
+        elif isinstance(value, ir.ParameterValue):
+            parameters = self.trace.functions[value.function].parameters
+            defaults = [p.default for p in parameters if p.name == value.name and p.default is not None]
+            sources = [*defaults, *self.parameter_sources.get((value.function, value.name), ())]
+        elif isinstance(value, ir.Attribute):
+            owners = [p for p in self._points[value.base] if isinstance(p, (InstanceObject, ClassObject))]
+            sources = {source for owner in owners for source in self.stored_in(owner.cls, value.name)}
+        elif isinstance(value, ir.Call):
+            sources = [r for f in self.callees.get(node, ()) for r in self.trace.functions[f].returns]
+        elif isinstance(value, (ir.Entered, ir.Awaited)):
+            sources = [value.base]
+        return any(self.may_be_constant(source, seen) for source in sources)
 
     def _sure_attribute(self, node: int, value: ir.Attribute, seen: set[int]) -> bool:
         if not self._points[node] or value.base in self._crowded:
@@ -154,12 +191,20 @@ class Solution(Calls):
                 self._edge(node.key, self._cell("key", number))
             self._add(number, ContainerObject(number, "view" if node.form == "generator" else node.form))
         elif isinstance(node, ir.Joined):
-            self._edge(node.left, number)
-            self._edge(node.right, number)
+            for side in (node.left, node.right):
+                if node.sets:
+                    self._watch(side, lambda value: self._contain(number, value))
+                else:
+                    self._edge(side, number)
         elif isinstance(node, ir.Call):
             call = node
             self._watch(node.callee, lambda value: self._call(number, call, value))
             self._seed_by_name(number, node)
+
+    def _contain(self, number: int, value: Object) -> None:
+        """Numbers are subtracted as well: of those nothing is followed."""
+        if isinstance(value, ContainerObject):
+            self._add(number, value)
 
     def _seed_parameter(self, number: int, node: ir.ParameterValue) -> None:
         function = self.trace.functions[node.function]

@@ -5,6 +5,7 @@ Knows a solved trace. Must never know which tasks can be pickled: that is for ru
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, cast
 
 from poolaudit.facts import Argument, Span, Task, Value
@@ -52,7 +53,8 @@ class TaskTable:
         inline = not isinstance(self.trace.nodes[self.describer.follow(node)], (ir.Reference, ir.Attribute)) and (
             self.describer.follow(node) == node
         )
-        return self._resolve(node, span, text, inline, partial=False, bound=())
+        task = self._resolve(node, span, text, inline, partial=False, bound=())
+        return replace(task, made_by=self.describer.made_by(node))
 
     def _resolve(self, node: int, span: Span, text: str, inline: bool, *, partial: bool, bound: tuple[Argument, ...]) -> Task:
         def make(kind: str, **more: object) -> Task:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
 
-from poolaudit.facts import ESCAPES, Use, UseHow, Value
+from poolaudit.facts import ESCAPES, Span, Use, UseHow, Value
 from poolaudit.survey import consumers, ir
 from poolaudit.survey.families import canonical
 from poolaudit.survey.objects import (
@@ -31,6 +31,10 @@ from poolaudit.survey.values import Describer
 
 Leaf = SiteObject | HandleObject
 Via = Literal["direct", "view", "collection", "item"]
+
+
+_WRAPPERS = 8
+"""How many lazy wrappers around one another are named."""
 
 
 class Consumer(NamedTuple):
@@ -63,6 +67,10 @@ class UseTable:
         self.holders: dict[Leaf, list[Holder]] = {}
         self.consumers: dict[int, list[Consumer]] = {}
         self._handle_kinds: dict[int, set[str]] = {}
+        self.holding: set[int] = set()
+        """Nodes that hold a pool or a handle."""
+        self._keepers: dict[int, str] | None = None
+        self._global_keepers: set[int] = set()
         if self.solution.site_apis:
             self._find_views()
             self._find_holders()
@@ -141,8 +149,8 @@ class UseTable:
                 found.extend((other, leaf, "view") for other in readers.get(container, ()))
 
     def _find_consumers(self) -> None:
-        interesting = {holder.node for holders in self.holders.values() for holder in holders}
-        interesting.update(self.solution.site_apis)
+        self.holding.update(holder.node for holders in self.holders.values() for holder in holders)
+        interesting = self.holding | self.solution.site_apis.keys()
 
         def note(node: int, kind: str, taker: int, index: int = 0) -> None:
             if node in interesting:
@@ -175,10 +183,54 @@ class UseTable:
         """Every use of the object, in source order, once each."""
         found: dict[tuple[str, int, str, str], Use] = {}
         for holder in self.holders.get(leaf, ()):
+            name = self._kept_for_others(leaf, holder.node)
+            if name is not None:
+                use = self._at(holder.node, "store", holder, name=name)
+                found.setdefault((use.how, use.point.order, use.via, use.name), use)
             for consumer in self.consumers.get(holder.node, ()):
                 for use in self._classify(leaf, holder, consumer):
                     found.setdefault((use.how, use.point.order, use.via, use.name), use)
         return sorted(found.values(), key=lambda use: (use.point.scope, use.point.order, use.how))
+
+    def _kept_for_others(self, leaf: Leaf, node: int) -> str | None:
+        """The public attribute or global that keeps a handle, or the container that it is in, and that nobody here reads.
+
+        What a script keeps below its guard, or runs at module level, is for nobody else.
+        """
+        if not isinstance(leaf, HandleObject):
+            return None
+        if self._keepers is None:
+            self._keepers = self._find_keepers()
+        name = self._keepers.get(node)
+        if name is None or (node in self._global_keepers and self.trace.functions[self.trace.frame(leaf.call).scope].is_module):
+            return None
+        return name
+
+    def _find_keepers(self) -> dict[int, str]:
+        found = {
+            node: name for (_, name), nodes in self.solution.attribute_sources.items() for node in nodes if node in self.holding
+        }
+        for module in self.trace.modules.values():
+            for name, bounds in self.trace.functions[module.scope].bindings.items():
+                for bound in bounds:
+                    if bound.node in self.holding and not self.trace.frames[bound.frame].under_guard:
+                        found[bound.node] = name
+                        self._global_keepers.add(bound.node)
+        found = {node: name for node, name in found.items() if not name.startswith("_")}
+        read = self._read_names() if found else set()
+        return {node: name for node, name in found.items() if name not in read}
+
+    def _read_names(self) -> set[str]:
+        """Names and attributes that are read, other than to put something into what they hold."""
+        filled = {store.base for store in self.trace.stores if store.name is None}
+        for node in self.trace.nodes:
+            if isinstance(node, ir.Attribute) and (node.name in consumers.ADDERS or node.name in consumers.EXTENDERS):
+                filled.add(node.base)
+        return {
+            node.name
+            for number, node in enumerate(self.trace.nodes)
+            if isinstance(node, (ir.Attribute, ir.Reference)) and number not in filled
+        }
 
     def _use(self, how: str, order: int, frame: int, holder: Holder, node: int | None = None, **more: object) -> Use:
         point = self.describer.point(node) if node is not None else self.describer.point_at(order, frame)
@@ -188,10 +240,30 @@ class UseTable:
             how=cast(UseHow, how),
             point=point,
             via=holder.via,
+            views=self._wrappers(holder),
+            certain=len(self.solution.points(holder.node)) == 1 and self.solution.sure(holder.node),
             stored=point.statement.assigned,
             in_async=self.trace.functions[point.scope].is_async,
             **more,  # type: ignore[arg-type]
         )
+
+    def _wrappers(self, holder: Holder) -> tuple[str, ...]:
+        """The lazy wrappers between a holder and what it holds, innermost first."""
+        found: list[str] = []
+        node: int | None = holder.node if holder.via == "view" else None
+        while node is not None and len(found) < _WRAPPERS:
+            keys = [p.key for p in self.solution.points(node) if isinstance(p, ContainerObject) and p.form == "view"]
+            key = keys[0] if len(keys) == 1 else None
+            # zip and enumerate make two containers: the view, and the pairs that it yields
+            number = key[1] if isinstance(key, tuple) and key[0] == "pairs" else key
+            if not isinstance(number, int):
+                break
+            maker = self.trace.nodes[number]
+            name = self.solution.external(maker.callee) if isinstance(maker, ir.Call) else "generator"
+            found.insert(0, name or "")
+            sources = [source for source in self._views.get(number, ()) if any(map(self.leaves, self.solution.points(source)))]
+            node = sources[0] if len(sources) == 1 else None
+        return tuple(found)
 
     def _at(self, node: int, how: str, holder: Holder, **more: object) -> Use:
         return self._use(how, node, self.trace.node_frames[node], holder, node, **more)
@@ -208,8 +280,11 @@ class UseTable:
             if holder.via == "direct" and not holder.method:
                 yield from self._method(leaf, holder, taker)
         elif holder.method:
-            # a bound method as a value: only where it goes matters
-            if kind == "statement":
+            # a bound method as a value: where it goes, and who calls it by another name
+            if kind == "callee" and not isinstance(self.trace.nodes[holder.node], ir.Attribute):
+                if isinstance(leaf, HandleObject):
+                    yield self._called_method(holder, taker, holder.method)
+            elif kind == "statement":
                 yield from self._statement(holder, taker, name=holder.method)
             elif kind == "stored":
                 yield from self._stored(holder, taker, name=holder.method)
@@ -244,12 +319,14 @@ class UseTable:
                 yield self._at(attribute, "method", holder, name=node.name)
             return
         call = self._called_by(attribute)
-        how = node.name if node.name in consumers.HANDLE_METHODS else "method"
-        how = "next" if how == "__next__" else how
         name_span = self.trace.places.attribute_name(attribute)
         if call is None:
             yield self._at(attribute, "method", holder, name=node.name, name_span=name_span)
             return
+        yield self._called_method(holder, call, node.name, name_span)
+
+    def _called_method(self, holder: Holder, call: int, name: str, name_span: Span | None = None) -> Use:
+        how = name.strip("_") if name in consumers.HANDLE_METHODS else "method"
         arguments = self.describer.arguments(call)
         timeout = next((a.value for a in arguments if a.keyword == "timeout"), None)
         if (
@@ -259,11 +336,11 @@ class UseTable:
             and arguments[0].keyword is None
         ):
             timeout = arguments[0].value
-        yield self._at(
+        return self._at(
             call,
             how,
             holder,
-            name=node.name,
+            name=name,
             name_span=name_span,
             arguments=arguments,
             timeout=timeout,
@@ -279,7 +356,12 @@ class UseTable:
         if node.lazy and isinstance(leaf, HandleObject) and leaf.kind == "iterator":
             # the generator expression is a view: what happens to it counts
             return
-        yield self._use("iterate", element, self.trace.node_frames[element], holder, node.base)
+        loop = None if node.block is None else self.describer.block(node.block)
+        yield self._use("iterate", element, self.trace.node_frames[element], holder, node.base, loop=loop)
+        scope = self.trace.frame(element).scope
+        if node.block is None and not (isinstance(leaf, HandleObject) and leaf.kind == "iterator") and self._public(scope):
+            # `yield from` a list of futures hands them out, from an iterator only results
+            yield self._use("yield", element, self.trace.node_frames[element], holder, node.base)
 
     def _statement(self, holder: Holder, index: int, name: str = "") -> Iterator[Use]:
         use = self.trace.uses[index]
@@ -330,25 +412,41 @@ class UseTable:
             adding = isinstance(callee, ir.Attribute) and (callee.name in consumers.ADDERS or callee.name in consumers.EXTENDERS)
             if isinstance(callee, ir.Attribute) and callee.name == "run_in_executor" and isinstance(leaf, SiteObject):
                 return
-            yield self._at(call, "put" if adding else "pass", holder, name=holder.method)
+            how = "put" if adding else "pass"
+            yield self._at(call, how, holder, name=holder.method, name_span=self._callee_span(node.callee))
             return
         for value in callees:
             how = self._how(leaf, holder, node, index, value, draining)
-            if how == "zip":
-                partners = tuple(self._partners(node, index))
-                yield self._at(call, how, holder, partners=partners, name=holder.method)
-            elif how:
-                yield self._at(
-                    call, how, holder, name=holder.method, timeout=self._timeout(node), awaited=self.describer.is_awaited(call)
-                )
+            if not how:
+                continue
+            api = canonical(value.name) if isinstance(value, ExternalObject) else ""
+            yield self._at(
+                call,
+                how,
+                holder,
+                name=holder.method,
+                name_span=self._callee_span(node.callee) if how == "pass" else None,
+                api=api,
+                partners=tuple(self._partners(node, index)) if how == "zip" else (),
+                timeout=self._timeout(node, api),
+                awaited=self.describer.is_awaited(call),
+            )
+
+    def _callee_span(self, callee: int) -> Span:
+        """The last part of the callee's name."""
+        is_attribute = isinstance(self.trace.nodes[callee], ir.Attribute)
+        return self.trace.places.attribute_name(callee) if is_attribute else self.describer.span(callee)
 
     def _partners(self, node: ir.Call, index: int) -> Iterator[Value]:
         for other, argument in enumerate(node.arguments):
             if other != index:
                 yield self.describer.value(argument.value)
 
-    def _timeout(self, node: ir.Call) -> Value | None:
+    def _timeout(self, node: ir.Call, api: str) -> Value | None:
         found = next((a.value for a in node.arguments if a.keyword == "timeout"), None)
+        plain = [a.value for a in node.arguments if a.keyword is None and not a.star]
+        if found is None and api in consumers.TIMEOUT_SECOND and len(plain) > 1:
+            found = plain[1]
         return None if found is None else self.describer.value(found)
 
     def _how(self, leaf: Leaf, holder: Holder, node: ir.Call, index: int, callee: Object, draining: bool) -> str:
@@ -369,7 +467,7 @@ class UseTable:
 
     def _how_bound(self, leaf: Leaf, callee: BoundObject, draining: bool) -> str:
         if isinstance(callee.owner, ContainerObject):
-            if callee.name in consumers.ADDERS or callee.name == "setdefault":
+            if callee.name in consumers.ADDERS or callee.name in consumers.COMBINERS or callee.name == "setdefault":
                 return ""
             if callee.name in consumers.EXTENDERS:
                 return "consume" if draining else ""

@@ -26,6 +26,12 @@ from poolaudit.survey.objects import (
 from poolaudit.survey.solve import Solution
 
 _ENDLESS = frozenset({"itertools.count", "itertools.cycle", "itertools.repeat"})
+_BUILTINS = {
+    "dict": "dict", "OrderedDict": "dict", "Counter": "dict", "list": "list", "sorted": "list",
+    "set": "set", "frozenset": "frozenset", "tuple": "tuple", "tuple at": "tuple",
+}  # fmt: skip
+"""Forms of containers to the builtin class that their methods come from."""
+
 _DEPTH = 4
 """How deep elements of literals are described."""
 
@@ -201,13 +207,22 @@ class Describer:
         text = self.trace.cut(span)
         target = self.follow(node)
         literal = target == node and not isinstance(self.trace.nodes[node], (ir.Reference, ir.Attribute))
-        return self._described(target, span, text, literal, self._parenthesized(node), self.names(node), depth)
+        names, origin = self.names(node), self._origin(node, target)
+        return self._described(target, span, text, literal, self._parenthesized(node), names, origin, depth)
 
     def _parenthesized(self, node: int) -> bool:
         return self.places.spelled(node) and self.places.parenthesized(node)
 
     def _described(
-        self, target: int, span: Span, text: str, literal: bool, parenthesized: bool, names: frozenset[str], depth: int
+        self,
+        target: int,
+        span: Span,
+        text: str,
+        literal: bool,
+        parenthesized: bool,
+        names: frozenset[str],
+        origin: Span | None,
+        depth: int,
     ) -> Value:
         node = self.trace.nodes[target]
 
@@ -219,6 +234,7 @@ class Describer:
                 literal=literal,
                 parenthesized=parenthesized,
                 names=names,
+                origin=origin,
                 **more,  # type: ignore[arg-type]
             )
 
@@ -243,16 +259,22 @@ class Describer:
             length = None if source is None or depth >= _DEPTH else self.value(source, depth + 1).length
             return make(kind, items=element, length=length)
         return self._by_points(
-            target, node, make, lambda other: self._described(other, span, text, False, parenthesized, names, depth + 1), depth
+            target,
+            node,
+            make,
+            lambda other: self._described(other, span, text, False, parenthesized, names, origin, depth + 1),
+            depth,
         )
 
     def _by_points(self, target: int, node: ir.Node, maker: _Maker, again: Callable[[int], Value], depth: int) -> Value:
         points = self.solution.points(target)
         pools = tuple(sorted(self.site_index[p.call] for p in points if isinstance(p, SiteObject) and p.call in self.site_index))
         if pools:
-            return maker("pool", pools=pools)
-        if any(isinstance(p, HandleObject) for p in points):
-            return maker("handle")
+            return maker("pool", pools=pools, certain=self._is_only_object(target))
+        kinds = {p.kind for p in points if isinstance(p, HandleObject)}
+        if kinds:
+            kind = next(iter(kinds)) if len(kinds) == 1 else ""
+            return maker("handle", handle=kind, certain=self._is_only_object(target))
         if self._may_be_constant(target):
             return maker("unknown")
         if isinstance(node, ir.ParameterValue) and not (len(points) == 1 and self.solution.sure(target)):
@@ -279,8 +301,41 @@ class Describer:
             if isinstance(only, ContainerObject) and isinstance(only.key, int) and only.key != target and depth < _DEPTH:
                 return again(only.key)
         if isinstance(node, ir.Call):
-            return self._call(target, self.solution.external(node.callee), maker, depth)
+            return self._call(target, self._callee_name(node.callee), maker, depth)
         return maker("unknown")
+
+    def _is_only_object(self, node: int) -> bool:
+        """The node is one object, and nothing else, None included."""
+        return len(self.solution.points(node)) == 1 and self.solution.sure(node) and not self.solution.may_be_constant(node)
+
+    def made_by(self, node: int) -> Value | None:
+        """The call that a node plainly leads to, as a call, whatever it gives."""
+        target = self.follow(node)
+        call = self.trace.nodes[target]
+        if not isinstance(call, ir.Call):
+            return None
+        span = self.span(node)
+        text, literal, parenthesized, names = self.trace.cut(span), target == node, self._parenthesized(node), self.names(node)
+
+        def make(kind: str, **more: object) -> Value:
+            return Value("call", span, text, literal, parenthesized, names=names, **more)  # type: ignore[arg-type]
+
+        return self._call(target, self._callee_name(call.callee), make, 0)
+
+    def _callee_name(self, callee: int) -> str | None:
+        """The canonical name of what is called: of a library, what calling that gave, or a method of a builtin container."""
+        points = self.solution.points(callee)
+        if len(points) != 1:
+            return None
+        (only,) = points
+        if isinstance(only, ExternalObject):
+            return canonical(only.name)
+        if isinstance(only, CalledObject):
+            return f"{canonical(only.name)}()"
+        if isinstance(only, BoundObject) and isinstance(only.owner, ContainerObject) and self.solution.sure(callee):
+            builtin = _BUILTINS.get(only.owner.form)
+            return None if builtin is None else f"builtins.{builtin}().{only.name}"
+        return None
 
     def _may_be_constant(self, target: int) -> bool:
         """`Queue() if wanted else None`: one of several, and a constant among them."""
@@ -326,13 +381,18 @@ class Describer:
         following = self.trace.nodes[call + 1] if call + 1 < len(self.trace.nodes) else None
         return isinstance(following, ir.Awaited) and following.base == call
 
-    def arguments(self, call: int, extra: tuple[ir.CallArgument, ...] | None = None) -> tuple[Argument, ...]:
+    def arguments(self, call: int) -> tuple[Argument, ...]:
         """The arguments of a call as written."""
         node = self.trace.nodes[call]
         assert isinstance(node, ir.Call)
         found = []
-        for index, argument in enumerate(node.arguments if extra is None else extra):
+        for index, argument in enumerate(node.arguments):
             span, keyword_span = self.places.argument(call, index)
             star = cast(Literal["", "*", "**"], argument.star)
             found.append(Argument(argument.keyword, star, span, keyword_span, self.value(argument.value)))
         return tuple(found)
+
+    def _origin(self, node: int, target: int) -> Span | None:
+        # definitions and imports are no expressions: their places are facts of their own
+        expression = not isinstance(self.trace.nodes[target], (ir.FunctionValue, ir.ClassValue, ir.External))
+        return self.places.node(target) if target != node and expression and self.places.spelled(target) else None
