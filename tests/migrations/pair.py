@@ -1,6 +1,6 @@
 """One folder below fixtures/migrations/, as a value.
 
-Knows the names of its files, the keys of expect.toml and the names that a plan may give. Must never know how programs are run.
+Knows the names of its files and the keys of expect.toml. Must never know how programs are run, nor how a plan is made.
 """
 
 from __future__ import annotations
@@ -28,42 +28,6 @@ STATUSES: tuple[Status, ...] = ("ready", "caveats", "blocked")
 
 VERSIONS: tuple[Version, ...] = ((3, 9), (3, 11), (3, 13), (3, 14))
 """The Pythons that pairs are run on: the oldest, the newest, and those where an API changed between."""
-
-BLOCKERS: dict[Direction, frozenset[str]] = {
-    "to-executor": frozenset(
-        """
-        pool-origin-unknown pool-class-is-variable pool-subclassed manager-pool pool-escapes unmapped-method unclear-arguments
-        unclear-worker-count maxtasksperchild state-changed-before-first-submit unclear-chunksize unretrieved-at-exit
-        async-handle-escapes argument-mutated-after-submit callback-effect-read-early callback-under-lock callback-unknown
-        map-async-handle map-async-callback early-exit-from-imap imap-generator-argument imap-unbounded-iterable
-        imap-next-timeout imap-resumed-after-exception unordered-order-observed successful-before-ready
-        timeout-relies-on-terminate timeout-handler-unresolved task-may-raise-timeout closed-pool-error-caught
-        terminate-with-outstanding-work pool-never-closed private-attribute pool-reentered survives-worker-death task-exits
-        pool-exception-class-caught keyboard-interrupt-handled threadpool-default-size other-file code-shape
-        """.split()
-    ),
-    "to-pool": frozenset(
-        """
-        executor-escapes map-timeout as-completed-keyed done-callback-opaque future-cancel futures-wait future-exception-method
-        broken-pool-handled worker-needs-children shutdown-nowait shutdown-cancel max-tasks-per-child
-        lazy-map-of-several-iterables task-exits state-changed-before-first-submit unclear-arguments unmapped-method other-file
-        code-shape
-        """.split()
-    ),
-}
-"""Why a plan may refuse."""
-
-CAVEATS: dict[Direction, frozenset[str]] = {
-    "to-executor": frozenset(
-        """
-        failing-map-cancels-rest rest-runs-after-failure interrupt-waits default-worker-count slower-per-task
-        callback-after-result ordered-results
-        """.split()
-    ),
-    "to-pool": frozenset({"failing-map-runs-rest"}),
-}
-"""What a rewrite may change, so that it must be asked for."""
-
 
 @dataclass(frozen=True)
 class Expectation:
@@ -93,8 +57,13 @@ class Pair:
         return f"{self.direction}/{self.folder.name}"
 
     @property
+    def to(self) -> Literal["executor", "pool"]:
+        """The direction as the command line calls it."""
+        return "executor" if self.direction == "to-executor" else "pool"
+
+    @property
     def expected(self) -> Expectation:
-        """Raises ValueError for a key or a word that has no meaning, KeyError for a missing one."""
+        """The keys of expect.toml. Raises ValueError for a key or a word that has no meaning, KeyError for a missing one."""
         table = tomllib.loads((self.folder / "expect.toml").read_text("utf-8"))
         known = {"status", "names", "row", "requires-python", "differs", "same"}
         if strange := set(table) - known:
