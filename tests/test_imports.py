@@ -144,7 +144,7 @@ def test_requests_are_merged() -> None:
         ImportRequest("re"),
     ]
     assert placed("import re\nfrom a.b import d\n", *wanted) == (
-        "import re\nfrom a.b import d, c\nfrom functools import cache, partial\nimport os\n"
+        "import re\nfrom a.b import d, c\nimport os\nfrom functools import cache, partial\n"
     )
 
 

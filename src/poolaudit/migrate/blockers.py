@@ -61,6 +61,11 @@ BLOCKERS: dict[str, Reason] = {
         " the workers of one and not of the other.",
         "Change the state before the pool is built.",
     ),
+    "workers-start-later": Reason(
+        "A Pool starts its workers when it is built, an executor when the first task is submitted: an initializer that does the"
+        " work, or a pool that is given nothing to do, is not the same.",
+        "Submit the work as tasks.",
+    ),
     "threadpool-default-size": Reason(
         "ThreadPool() has one thread per CPU, ThreadPoolExecutor() four more.", "Write the number of threads down."
     ),

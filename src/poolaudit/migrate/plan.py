@@ -76,6 +76,10 @@ _CONSEQUENCES = {
     "terminate-with-outstanding-work": _READS,
     "pool-exception-class-caught": frozenset({"timeout-handler-unresolved"}),
     "pool-escapes": frozenset({"private-attribute"}),
+    "workers-start-later": frozenset({"pool-escapes", "pool-class-is-variable", "pool-subclassed"}),
+    "pool-class-is-variable": frozenset({"pool-subclassed"}),
+    "future-exception-method": frozenset({"done-callback-opaque"}),
+    "future-cancel": frozenset({"done-callback-opaque"}),
 }
 """Blockers that only repeat what another one says."""
 

@@ -48,6 +48,7 @@ def pieces(move: Move) -> Iterator[Piece]:
     yield from needed
     yield replace(site.callee, spelled)
     yield from _arguments(move)
+    yield from _started(move)
     yield from _context(move)
     if any("current_process" in move.file.cut(function.body) for function in move.worker_code):
         yield caveat("worker-names")
@@ -73,6 +74,15 @@ def _arguments(move: Move) -> Iterator[Piece]:
             yield blocked("unclear-worker-count", count.span, f"`{count.text}` is no number of workers")
         elif count.const > WINDOWS_LIMIT and not move.is_thread and "windows" in move.settings.platforms:
             yield caveat("windows-limit")
+
+
+def _started(move: Move) -> Iterator[Piece]:
+    """Workers that do more than wait for tasks."""
+    task = move.site.initializer
+    endless = task is not None and any(function.endless for function in move.file.reachable(task.function))
+    if endless or not move.site.operations:
+        why = "its initializer never returns" if endless else "it is given no task here"
+        yield blocked("workers-start-later", move.site.callee, f"{move.name}: {why}")
 
 
 def _recycling(move: Move, argument: Argument) -> Iterator[Piece]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from poolaudit.edits import Edit, replace
+from poolaudit.edits import Edit, insert, replace
 from poolaudit.facts import Operation
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.chunks import is_sized
+from poolaudit.migrate.editing import newline
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Piece
 
+_PLAIN = (ast.Expr, ast.Assign, ast.AugAssign, ast.Return)
 _NAMES = ("result", "value", "done", "outcome")
 
 
@@ -26,6 +28,9 @@ def completed(move: Move, operation: Operation) -> Iterator[Piece]:
         yield blocked("as-completed-keyed", where, "the futures are not only read for their results")
         return
     futures, loop, reads = shape
+    if _is_handled(loop):
+        yield from _one_by_one(move, operation, futures, loop, reads)
+        return
     name = move.free(*_NAMES)
     if name is None:
         yield blocked("code-shape", operation.point.span, "the usual names for a result are taken")
@@ -43,6 +48,11 @@ def completed(move: Move, operation: Operation) -> Iterator[Piece]:
     yield replace(move.code.span(loop.target), name)
     for read in reads:
         yield replace(move.code.span(read), name)
+    yield from _without_futures(move, futures, loop)
+
+
+def _without_futures(move: Move, futures: ast.ListComp, loop: ast.For) -> Iterator[Piece]:
+    """The line that has submitted goes."""
     statement = move.code.statement(futures)
     if statement is not loop and statement is not None:
         span = move.code.span(statement)
@@ -66,7 +76,8 @@ def _shape(move: Move, operation: Operation) -> tuple[ast.ListComp, ast.For, lis
     if loop is None or not isinstance(loop.target, ast.Name) or loop.orelse:
         return None
     reads = _reads(loop, loop.target.id)
-    return (futures, loop, reads) if reads is not None and _is_unhandled(loop) else None
+    leaves = any(isinstance(node, (ast.Break, ast.Return)) for statement in loop.body for node in ast.walk(statement))
+    return (futures, loop, reads) if reads is not None and not leaves else None
 
 
 def _loop_over(move: Move, futures: ast.ListComp) -> ast.For | None:
@@ -108,6 +119,26 @@ def _reads(loop: ast.For, name: str) -> list[ast.Call] | None:
     return reads if reads and len(reads) == len(mentions) else None
 
 
-def _is_unhandled(loop: ast.For) -> bool:
-    """A handler in the loop would catch the exception of one task and go on; imap_unordered raises it in the head of the loop."""
-    return not any(isinstance(node, (ast.Try, ast.Break, ast.Return)) for statement in loop.body for node in ast.walk(statement))
+def _is_handled(loop: ast.For) -> bool:
+    """A handler in the loop catches the exception of one task and goes on; imap_unordered raises it in the head of the loop."""
+    return any(isinstance(node, ast.Try) for statement in loop.body for node in ast.walk(statement))
+
+
+def _one_by_one(move: Move, operation: Operation, futures: ast.ListComp, loop: ast.For, reads: list[ast.Call]) -> Iterator[Piece]:
+    """`next(results)` where a result was asked for: the iterator of imap_unordered goes on after a task has failed."""
+    results, tasks = move.free("results", "outcomes", "values"), move.free("tasks", "items", "inputs")
+    first = loop.body[0]
+    always = isinstance(first, ast.Try) and reads[0] in ast.walk(first.body[0]) and isinstance(first.body[0], _PLAIN)
+    if results is None or tasks is None or len(reads) != 1 or not always or not isinstance(futures.elt, ast.Call):
+        yield blocked("as-completed-keyed", move.code.span(loop.iter), "the futures are not only read for their results")
+        return
+    iterable = move.file.cut(move.code.span(futures.generators[0].iter))
+    call = f"{move.file.cut(operation.receiver)}.imap_unordered({move.file.cut(move.code.span(futures.elt.args[0]))}, {tasks})"
+    start = move.code.span(loop).start
+    indent = move.file.text[move.file.text.rfind("\n", 0, start) + 1 : start]
+    lines = (f"{tasks} = list({iterable})", f"{results} = {call}")
+    yield insert(start, "".join(f"{line}{newline(move.file)}{indent}" for line in lines))
+    yield replace(move.code.span(loop.target), "_")
+    yield replace(move.code.span(loop.iter), f"range(len({tasks}))")
+    yield replace(move.code.span(reads[0]), f"next({results})")
+    yield from _without_futures(move, futures, loop)

@@ -38,7 +38,12 @@ def pieces(move: Move) -> Iterator[Piece]:
         yield blocked("unclear-arguments", site.argument_list, "what the executor is given is not plain")
         return
     given = {name: argument for name, argument in named.items() if not _is_none(argument)}
-    yield from _callee(move, given.get("mp_context"), "max_tasks_per_child" in given)
+    recycling = given.get("max_tasks_per_child")
+    if recycling is not None and "mp_context" not in given and not (recycling.value.literal and recycling.value.kind == "const"):
+        yield blocked(
+            "max-tasks-per-child", recycling.span, f"`{recycling.value.text}` may be None: then workers are not spawned"
+        )
+    yield from _callee(move, given.get("mp_context"), recycling is not None)
     for name, argument in named.items():
         if name == "mp_context" or (name == "max_tasks_per_child" and name not in given):
             yield _without(move, argument)

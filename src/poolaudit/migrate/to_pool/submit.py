@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from poolaudit.edits import Edit, insert, replace
+from poolaudit.edits import Edit, ImportRequest, insert, replace
 from poolaudit.evidence.timeout_classes import FUTURE, ONE_SINCE, OTHERS
 from poolaudit.facts import Argument, Operation, Use
 from poolaudit.migrate.blockers import blocked
-from poolaudit.migrate.editing import rename_method
+from poolaudit.migrate.editing import has_comment, newline, remove_lines, rename_method
 from poolaudit.migrate.move import Move
-from poolaudit.migrate.plan import Piece
+from poolaudit.migrate.plan import Definition, Piece
 from poolaudit.migrate.timeouts import is_timed
 from poolaudit.migrate.to_pool.completion import completed
+
+LOG_FAILURE = "_log_failure"
 
 _FOLLOWED = frozenset({"iterate", "consume", "len", "index", "drop", "test", "zip"})
 _BLOCKERS = {
@@ -72,14 +74,36 @@ def _submitted(move: Move, operation: Operation, callback: Use | None) -> Iterat
 
 
 def _callback(move: Move, operation: Operation, use: Use, last: Argument) -> Iterator[Piece]:
-    """`.add_done_callback(lambda future: g(future.result()))` to `callback=g`."""
+    """`.add_done_callback(lambda future: g(future.result()))` to `callback=g`; a failed task is logged as the executor logs it."""
     function = _reader_of_result(move, use)
     chained = use.point.span.start == operation.point.span.start and operation.handle.chained == "add_done_callback"
-    if function is None or not chained:
+    if function is None or not (chained or _follows(move, operation, use)):
         yield blocked("done-callback-opaque", use.point.span, "the callback is not seen to read only the result")
         return
-    yield insert(last.span.end, f", callback={function}")
-    yield Edit(operation.point.span.end, use.point.span.end, "")
+    yield insert(last.span.end, f", callback={function}, error_callback={LOG_FAILURE}")
+    yield Edit(operation.point.span.end, use.point.span.end, "") if chained else remove_lines(use.point.statement.span, move.file)
+    yield from _logging(move, operation)
+
+
+def _follows(move: Move, operation: Operation, use: Use) -> bool:
+    """`future = executor.submit(..)` and on the next line `future.add_done_callback(..)`."""
+    first, second = operation.point.statement, use.point.statement
+    named = first.form == "assign" and len(first.assigned) == 1 and second.form == "expression" and first.alone and second.alone
+    return named and not move.file.text[first.span.end : second.span.start].strip() and not has_comment(second.span, move.file)
+
+
+def _logging(move: Move, operation: Operation) -> Iterator[Piece]:
+    end = newline(move.file)
+    yield ImportRequest("logging")
+    lines = (
+        f"def {LOG_FAILURE}(error):",
+        '    logging.getLogger("concurrent.futures").error("a task has failed", exc_info=error)',
+    )
+    text = end.join((*lines, "", "", ""))
+    if text not in move.file.text:
+        if LOG_FAILURE in move.file.names:
+            yield blocked("code-shape", operation.point.span, f"`{LOG_FAILURE}` already means something else in this file")
+        yield Definition(LOG_FAILURE, text, operation.point.statement.top.start)
 
 
 def _reader_of_result(move: Move, use: Use) -> str | None:
