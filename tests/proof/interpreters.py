@@ -18,6 +18,9 @@ from .fixture import ON_REQUEST, Version
 ENVIRONMENT = "POOLAUDIT_INTERPRETERS"
 """Paths of interpreters, separated as in PATH."""
 
+INSTALLED = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "poolaudit" / "pythons" / "bin"
+"""Where scripts/install_python.py leaves python3.X."""
+
 Interpreters = dict[Version, Path]
 
 
@@ -40,15 +43,16 @@ def _pyenv() -> Iterator[Path]:
             yield folder / "bin" / "python"
 
 
-def _on_path() -> Iterator[Path]:
+def _by_name() -> Iterator[Path]:
     for major, minor in ON_REQUEST:
-        found = shutil.which(f"python{major}.{minor}")
-        if found:
-            yield Path(found)
+        name = f"python{major}.{minor}"
+        for found in (INSTALLED / name, shutil.which(name)):
+            if found and os.path.exists(found):
+                yield Path(found)
 
 
 def find_interpreters(given: Iterable[str] = ()) -> Interpreters:
-    """Version to interpreter. Given ones win over POOLAUDIT_INTERPRETERS, then the running one, pyenv's, those on PATH.
+    """Version to interpreter. Given ones win over POOLAUDIT_INTERPRETERS, then the running one, pyenv's, installed ones, PATH.
 
     Raises ValueError for one that is named and does not start.
     """
@@ -60,7 +64,7 @@ def find_interpreters(given: Iterable[str] = ()) -> Interpreters:
             raise ValueError(f"{path} is not a CPython that starts")
         found.setdefault(version, path)
     found.setdefault(sys.version_info[:2], Path(sys.executable))
-    for path in (*_pyenv(), *_on_path()):
+    for path in (*_pyenv(), *_by_name()):
         # the version in a name spares a start; shims of uninstalled versions do not start at all
         hint = re.search(r"python(3)\.(\d+)$|/(3)\.(\d+)\.\d+/bin/python$", str(path))
         digits = [int(part) for part in hint.groups() if part] if hint else []
