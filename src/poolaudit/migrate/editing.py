@@ -38,16 +38,21 @@ def line_before(statement: Statement, line: str, file: FileFacts) -> Edit:
 
 def line_after(statement: Statement, line: str, file: FileFacts) -> Edit:
     """A line of its own behind a statement that has its line for itself."""
-    end = file.text.find("\n", statement.span.end)
-    end = len(file.text) if end < 0 else end - file.text[:end].endswith("\r")
-    return insert(end, f"{newline(file)}{statement.indent}{line}")
+    return insert(_line_end(statement.span.end, file), f"{newline(file)}{statement.indent}{line}")
 
 
 def remove_lines(span: Span, file: FileFacts) -> Edit:
-    """Takes out the whole lines that a statement stands on, a comment behind it included."""
-    start = file.text.rfind("\n", 0, span.start) + 1
-    end = file.text.find("\n", span.end)
-    return Edit(start, len(file.text) if end < 0 else end + 1, "")
+    """Takes out the whole lines that a statement stands on, with the newline before them."""
+    start = file.text.rfind("\n", 0, span.start)
+    if start < 0:
+        end = file.text.find("\n", span.end)
+        return Edit(0, len(file.text) if end < 0 else end + 1, "")
+    return Edit(start - file.text[:start].endswith("\r"), _line_end(span.end, file), "")
+
+
+def _line_end(offset: int, file: FileFacts) -> int:
+    end = file.text.find("\n", offset)
+    return len(file.text) if end < 0 else end - file.text[:end].endswith("\r")
 
 
 def has_comment(span: Span, file: FileFacts) -> bool:

@@ -88,8 +88,14 @@ def _callback(move: Move, operation: Operation, use: Use, last: Argument) -> Ite
 def _follows(move: Move, operation: Operation, use: Use) -> bool:
     """`future = executor.submit(..)` and on the next line `future.add_done_callback(..)`."""
     first, second = operation.point.statement, use.point.statement
-    named = first.form == "assign" and len(first.assigned) == 1 and second.form == "expression" and first.alone and second.alone
-    return named and not move.file.text[first.span.end : second.span.start].strip() and not has_comment(second.span, move.file)
+    named = first.form == "assign" and len(first.assigned) == 1 and second.form == "expression"
+    return (
+        named
+        and first.alone
+        and second.alone
+        and not move.file.text[first.span.end : second.span.start].strip()
+        and not has_comment(second.span, move.file)
+    )
 
 
 def _logging(move: Move, operation: Operation) -> Iterator[Piece]:
