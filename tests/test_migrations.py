@@ -24,7 +24,7 @@ from proof.transcript import render
 ALL = pairs()
 BLOCKED = [pair for pair in ALL if pair.expected.status == "blocked"]
 MOVED = [pair for pair in ALL if pair.expected.status != "blocked"]
-RECORDED = [pair for pair in ALL if pair.expected.status == "blocked" or pair.expected.differs]
+RECORDED = [pair for pair in ALL if pair.recorded]
 
 every_pair = pytest.mark.parametrize("pair", ALL, ids=lambda pair: pair.id)
 every_blocked_pair = pytest.mark.parametrize("pair", BLOCKED, ids=lambda pair: pair.id)
@@ -121,7 +121,7 @@ def test_pair_is_complete(pair: Pair) -> None:
     assert expected.same is None or expected.status == "blocked"
     assert expected.row
     kept = {"expect.toml", "before.py", pair.other.name, *(path.name for path in pair.companions)}
-    kept |= {pair.transcript.name} if pair in RECORDED else set()
+    kept |= {pair.transcript.name} if pair.recorded else set()
     assert {path.name for path in pair.folder.iterdir() if path.name != "__pycache__"} == kept
     for program in (pair.before, pair.other, *pair.companions):
         compile(program.read_bytes(), str(program), "exec")

@@ -44,7 +44,7 @@ def main(
                 chosen = cast("tuple[Method, ...]", methods or METHODS)
                 found |= run_pair(pair, version, interpreters[version], chosen, programs, repeat)
         click.echo(f"{pair.id}: {len(apart(pair, found))} cells differ\n{render(found)}")
-        if update and (pair.expected.status == "blocked" or pair.expected.differs):
+        if update and pair.recorded:
             record(pair, found)
 
 

@@ -89,8 +89,13 @@ class Pair:
         return self.folder / ("naive.py" if self.expected.status == "blocked" else "after.py")
 
     @property
+    def recorded(self) -> bool:
+        """What both programs did is kept: for every naive.py, and where after.py is expected to differ somewhere."""
+        return self.expected.status == "blocked" or self.expected.differs is not None
+
+    @property
     def transcript(self) -> Path:
-        """What both programs did, kept where they are expected to differ somewhere, and for every naive.py."""
+        """naive.txt or after.txt."""
         return self.other.with_suffix(".txt")
 
     @property
