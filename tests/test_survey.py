@@ -1283,3 +1283,55 @@ def test_classes_of_what_is_sent_are_facts() -> None:
         """
     )
     assert sorted(cls.name for cls in facts.classes.values()) == ["Job", "Kind", "Setup"]
+
+
+def test_who_reads_and_changes_what_workers_get() -> None:
+    facts = survey(
+        """
+        from multiprocessing import Pool
+        COUNT = 0
+        class Acc:
+            def __init__(self):
+                self.n = 0
+                self.seen = []
+            def add(self, x):
+                self.n += x
+                self.seen.append(x)
+                print(self.n)
+        def work(x, d):
+            global COUNT
+            COUNT += 1
+            d[x] = x
+            del d[0]
+            d.table[x].items = 1
+        if __name__ == "__main__":
+            acc, d, other = Acc(), {}, []
+            with Pool() as pool:
+                pool.map(acc.add, [1, 2])
+                pool.apply(work, (1, d))
+            print(COUNT, acc.n, acc.seen[0].x, d)
+            acc.n = 3
+            d.update(a=1)
+            other.append(1)
+        """
+    )
+    scopes = {function.name: function.id for function in facts.functions.values()}
+
+    def of(scope: int) -> list[tuple[str, str, str]]:
+        return [(access.name, access.attribute, access.how) for access in facts.accesses[scope]]
+
+    assert of(scopes["add"]) == [("self", "n", "assign"), ("self", "seen", "mutate")]
+    assert of(scopes["work"]) == [("d", "", "mutate"), ("d", "", "mutate"), ("d", "table", "mutate")]
+    assert of(0) == [
+        ("acc", "add", "read"),
+        ("d", "", "read"),
+        ("COUNT", "", "read"),
+        ("acc", "n", "read"),
+        ("acc", "seen", "read"),
+        ("d", "", "read"),
+        ("acc", "n", "assign"),
+        ("d", "", "mutate"),
+    ]
+    last = facts.sites[0].operations[-1].point
+    assert [before(last, access.point) for access in facts.accesses[0]] == [False] * 2 + [True] * 6
+    assert facts.cut(facts.accesses[0][2].point.span) == "COUNT"

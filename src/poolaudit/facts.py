@@ -226,6 +226,19 @@ class GlobalUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """What a scope does with a name, or with an attribute of the object that the name stands for."""
+
+    name: str
+    attribute: str
+    """The first attribute behind the name: 'items' of self.items.append(x), 'add' of a.add(1); '' of d.append(x) and d[k] = 1."""
+    how: Literal["read", "assign", "mutate"]
+    """assign: p.x = .., p.x += ... mutate: p.append(..), p[k] = .., p.x.append(..), del p.x. The name itself is in `globals`."""
+    point: Point
+    """Span: the name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Parameters:
     """Positional parameters required and accepted (self excluded in a method), keyword-only ones required, stars."""
 
@@ -611,6 +624,10 @@ class FileFacts:
     """Functions of this file that the main guard's body runs, directly or through others."""
     local_calls: tuple[LocalCall, ...] = ()
     """Calls on the way to a pool: in functions that hold or use one, in their callers, and at module level. In file order."""
+    accesses: Mapping[int, tuple[Access, ...]] = field(default_factory=dict)
+    """By scope id, in evaluation order. In functions on the way to a pool and at module level: what is done with the names that
+    are handed to workers (functions, classes and modules left out), and with the globals that worker code changes. In functions
+    that workers run: how they change what their parameters, self included, stand for."""
     names: frozenset[str] = field(default_factory=frozenset)
     """Every identifier that occurs in the file: a new name must not be one of them."""
     other_texts: Mapping[str, str] = field(default_factory=dict)

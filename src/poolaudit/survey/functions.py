@@ -74,6 +74,17 @@ class FunctionTable:
                 todo.extend(value.function for value in found.decorator_values if value.function is not None)
                 self.need_class(*(value.class_id for value in found.decorator_values))
 
+    def reached(self, *functions: int | None) -> list[Function]:
+        """The functions among the facts, and all that they reach."""
+        seen: set[int] = set()
+        todo = [function for function in functions if function is not None]
+        while todo:
+            function = todo.pop()
+            if function not in seen and function in self.functions:
+                seen.add(function)
+                todo.extend(self.functions[function].calls)
+        return [self.functions[function] for function in sorted(seen)]
+
     def body(self, function: int) -> range:
         record = self.trace.functions[function]
         return range(record.first, record.last)

@@ -11,6 +11,7 @@ from typing import Literal, cast
 
 from poolaudit.facts import (
     MODULE_SCOPE,
+    Access,
     Argument,
     Block,
     End,
@@ -29,6 +30,7 @@ from poolaudit.facts import (
     innermost_loop,
 )
 from poolaudit.survey import consumers, ir
+from poolaudit.survey.accesses import AccessTable
 from poolaudit.survey.families import APIS, MAP_METHODS, Api
 from poolaudit.survey.functions import FunctionTable
 from poolaudit.survey.objects import (
@@ -44,6 +46,7 @@ from poolaudit.survey.values import Describer, start_method
 
 _ENDS = frozenset({"close", "terminate", "shutdown", "join"})
 _CALLBACKS = {"callback": 3, "error_callback": 4}
+_DEFINITIONS = frozenset({"function", "lambda", "class", "api", "module"})
 _NO_TASK = _ENDS | {"imap_chunks", "__exit__", "wait"}
 
 
@@ -55,12 +58,18 @@ def facts(solution: Solution, entry_start_method: str | None = None) -> FileFact
     return _Assembly(solution).file(entry_start_method)
 
 
+def _arguments(site: PoolSite) -> Iterator[Argument]:
+    """The arguments of the construction, of its operations, and what partials bind in them."""
+    yield from site.arguments
+    for operation in site.operations:
+        yield from operation.arguments
+        if operation.task is not None:
+            yield from operation.task.bound
+
+
 def _classes_sent(site: PoolSite) -> Iterator[int | None]:
     """Classes of objects, and classes themselves, that a pool's workers are given."""
-    operations = site.operations
-    bound = [argument for operation in operations if operation.task is not None for argument in operation.task.bound]
-    arguments = (*site.arguments, *bound, *(argument for operation in operations for argument in operation.arguments))
-    todo = [argument.value for argument in arguments]
+    todo = [argument.value for argument in _arguments(site)]
     while todo:
         value = todo.pop()
         yield value.class_id
@@ -130,6 +139,7 @@ class _Assembly:
             called_at_import=frozenset(self._import_points),
             called_under_guard=frozenset(self._guard_points),
             local_calls=tuple(self._local_calls()) if sites else (),
+            accesses=self._accesses(sites) if sites else {},
             names=frozenset(trace.names),
             other_texts={path: module.text for path, module in trace.modules.items() if path},
         )
@@ -196,6 +206,23 @@ class _Assembly:
         """Calling the function runs its body: a generator's runs when it is iterated, a coroutine's when it is awaited."""
         record = self.trace.functions[function]
         return not record.is_generator and (not record.is_async or self.describer.is_awaited(call))
+
+    def _accesses(self, sites: tuple[PoolSite, ...]) -> dict[int, tuple[Access, ...]]:
+        table = AccessTable(self.describer)
+        tasks = [operation.task for site in sites for operation in site.operations if operation.task is not None]
+        initializers = [site.initializer for site in sites if site.initializer is not None]
+        workers = self.functions.reached(*(task.function for task in (*tasks, *initializers)))
+        names = {use.name for function in workers for use in function.globals if use.how != "read"}
+        for site in sites:
+            values = (argument.value for argument in _arguments(site))
+            names.update(name for value in values if value.kind not in _DEFINITIONS for name in value.names)
+        found = {
+            function.id: table.of(function.id, {p.name for p in self.trace.functions[function.id].parameters}, writes_only=True)
+            for function in workers
+        }
+        for scope in self._ways_to_pools():
+            found[scope] = (*found.get(scope, ()), *table.of(scope, names))
+        return {scope: accesses for scope, accesses in sorted(found.items()) if accesses}
 
     def _ways_to_pools(self) -> set[int]:
         """Scopes of this file that hold or use a pool, or call what does; module level."""
