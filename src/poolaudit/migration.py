@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from poolaudit import discover
-from poolaudit.engine import NOT_WRITTEN, Progress, roomy
 from poolaudit.layout import Layout
-from poolaudit.report import Problem
+from poolaudit.report import NOT_WRITTEN, Problem, Progress
 from poolaudit.selection import Selection
 from poolaudit.source import ChangedOnDisk, SourceFile, changed, content
 from poolaudit.source import write as write_source
+from poolaudit.stack import roomy
 from poolaudit.survey.families import MOVABLE_NAMES
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class Trial:
         return problem
 
     def take_back(self) -> Problem | None:
-        """The file as it was. It may be so already; where somebody else has changed it, it is left alone, and a problem says so."""
+        """The file as it was, which it may be already. Where somebody else has changed it, it is left alone: a problem says so."""
         problem = _written(changed(self._source, self.step.after), self.step.before)
         return problem and _written(self._source, self.step.before)
 
