@@ -27,7 +27,7 @@ class Way:
     conditions: tuple[str, ...] = ()
     """The texts of the conditions around it, and of those before it that may leave."""
     caught: frozenset[str] = frozenset()
-    """What the `except` clauses around it take, as written, without modules; '' is the bare one."""
+    """What the `except` clauses, and `with suppress(..)`, around it take, as written, without modules; '' is the bare clause."""
     handling: frozenset[str] = frozenset()
     """What the `except` clauses take in whose bodies it stands."""
 
@@ -158,7 +158,7 @@ def _statement(node: ast.stmt, way: Way) -> Iterator[tuple[ast.expr | ast.stmt, 
     elif isinstance(node, (ast.With, ast.AsyncWith)):
         for item in node.items:
             yield from _expression(item.context_expr, way)
-        yield from _statements(node.body, way)
+        yield from _statements(node.body, way.then(Way(caught=frozenset().union(*map(_suppressed, node.items)))))
     elif isinstance(node, ast.Try):
         yield from _statements(node.body, way.then(Way(caught=frozenset().union(*map(_taken, node.handlers)))))
         for handler in node.handlers:
@@ -195,6 +195,13 @@ def _expression(node: ast.AST, way: Way) -> Iterator[tuple[ast.expr | ast.stmt, 
 
 def _if(test: ast.expr) -> Way:
     return Way(always=False, conditions=(ast.unparse(test),))
+
+
+def _suppressed(item: ast.withitem) -> frozenset[str]:
+    """contextlib.suppress(..), or a test that expects an error."""
+    call = item.context_expr
+    asks = isinstance(call, ast.Call) and _name(call.func) in ("suppress", "raises", "assertRaises", "assertRaisesRegex")
+    return frozenset(map(_name, call.args)) if isinstance(call, ast.Call) and asks else frozenset()
 
 
 def _taken(handler: ast.ExceptHandler) -> frozenset[str]:
