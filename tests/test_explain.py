@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,18 @@ When it is fine: never.
 
 Limitations: none that are known.
 """
+RUN = """\
+bad.py  3.13 x fork: exit 0
+  out | all | is well
+
+bad.py  3.13 x spawn forkserver, 3.14 x fork spawn forkserver: one of
+  - exit 1
+    err | my.module.LostError: work
+  - hangs (killed after 3 s)
+
+good.py  3.13 3.14 x fork spawn forkserver: exit 0
+  out | done
+"""
 RULE = Rule(code="PA999", name="lost-work", severity="error", default=False, fix="safe", supersedes=("PA501",), doc=DOC)
 
 
@@ -32,7 +45,7 @@ def fixtures(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "bad.py").write_text("import os\nrun(1)\n", "utf-8")
     (folder / "good.py").write_text("import os\nlist(run(1))\n", "utf-8")
-    (folder / "run.txt").write_text("bad.py  3.14 x fork: exit 1\n", "utf-8")
+    (folder / "run.txt").write_text(RUN, "utf-8")
     return tmp_path
 
 
@@ -50,7 +63,7 @@ def test_a_docstring_becomes_summary_and_sections(fixtures: Path) -> None:
 def test_programs_are_one_diff_with_every_line(fixtures: Path) -> None:
     page = explain.page(RULE, fixtures)
     assert page.programs == "--- bad.py\n+++ good.py\n@@ -1,2 +1,2 @@\n import os\n-run(1)\n+list(run(1))\n"
-    assert page.transcript == "bad.py  3.14 x fork: exit 1\n"
+    assert page.transcript == RUN
 
 
 def test_programs_of_several_files(tmp_path: Path) -> None:
@@ -96,11 +109,82 @@ def test_text_keeps_to_the_width_outside_programs(width: int) -> None:
     assert max(map(len, explain.text(talkative, width=width).splitlines())) <= width
 
 
-def test_how_to_silence_it() -> None:
-    line = "To keep a line as it is: # poolaudit: ignore[discarded-result] the reason"
-    assert explain.text(find("PA501")).splitlines()[-1] == line
-    file = 'To silence it for a file: per-file-ignores = {"path/*.py" = ["PA001"]}'
-    assert explain.text(find("PA001")).splitlines()[-1] == file
+def test_what_can_be_done_about_it(fixtures: Path) -> None:
+    def ends(rule: Rule) -> list[str]:
+        return explain.text(rule).rpartition("\n\n")[2].splitlines()
+
+    files = 'To silence it for files: per-file-ignores = {"path/*.py" = ["%s"]}'
+    line = "To keep a line as it is: # poolaudit: ignore[lost-work] the reason"
+    see = "To see the fix: poolaudit scan --diff --select PA999 PATH"
+    on = 'To turn it on: extend-select = ["PA999"]'
+    assert ends(RULE) == [see, files % "PA999", on], "a rule about the run has no line"
+    asked = replace(RULE, check_file=lambda file, settings: iter(()))
+    assert ends(asked) == [see, line, files % "PA999", on]
+    assert ends(replace(asked, fix="none", default=True)) == [line, files % "PA999"]
+    assert ends(replace(asked, fix="sometimes"))[0] == "To see the fix: poolaudit scan --diff --unsafe-fixes --select PA999 PATH"
+
+
+def test_what_running_gives_is_a_table(fixtures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explain, "page", partial(explain.page, fixtures=fixtures))
+    shown = explain.text(RULE, width=90).partition("What running them gives\n")[2].splitlines()
+    assert shown[:5] == [
+        "           Python      fork                         spawn, forkserver",
+        "  bad.py   3.13        no error, but all | is well  LostError or hangs",
+        "           3.14        LostError or hangs           LostError or hangs",
+        "  good.py  3.13, 3.14  fine                         fine",
+        "",
+    ]
+    assert shown[5] == "  bad.py  3.13 x fork: exit 0", "the transcript follows"
+    narrow = explain.text(RULE, width=60).partition("What running them gives\n")[2].partition("\n\n")[0]
+    assert max(map(len, narrow.splitlines())) <= 60
+    assert "| bad.py | 3.13 | no error, but `all \\| is well` | `LostError` or hangs |\n|  | 3.14 |" in explain.markdown(RULE)
+    rows = explain.data(RULE)["matrix"]
+    ends = [{"kind": "raises", "detail": "LostError"}, {"kind": "hangs", "detail": ""}]
+    assert {"program": "bad.py", "versions": ["3.14"], "methods": ["spawn", "forkserver"], "ends": ends} in rows
+
+
+def test_notebooks_are_shown_as_their_cells(tmp_path: Path) -> None:
+    folder = tmp_path / "PA999-lost-work" / "bad"
+    folder.mkdir(parents=True)
+    cells = [{"cell_type": "markdown", "source": ["text"]}, {"cell_type": "code", "source": ["x = 1\n", "%time f(x)"]}]
+    document = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
+    (folder / "main.ipynb").write_text(json.dumps(document), "utf-8")
+    assert "-# cell 2\n-x = 1\n-%time f(x)\n" in explain.page(RULE, tmp_path).programs
+
+
+def test_what_the_default_start_method_changes(tmp_path: Path) -> None:
+    def rule(code: str, before: str, since: str) -> Rule:
+        folder = tmp_path / f"{code}-lost-work"
+        folder.mkdir()
+        (folder / "run.txt").write_text(
+            f"bad.py  3.13 x fork: {before}\n\nbad.py  3.14 x forkserver: {since}\n\n"
+            "good.py  3.13 3.14 x fork spawn forkserver: exit 0\n"
+        )
+        return replace(RULE, code=code)
+
+    rules = [
+        rule("PA902", "exit 1\n  err | KeyError: 1", "exit 1\n  err | ValueError: 1"),
+        rule("PA901", "exit 0", "hangs (killed after 3 s)"),
+        rule("PA903", "exit 0", "exit 0"),
+        replace(RULE, code="PA904"),
+    ]
+    assert explain.default_table(rules, "rules", tmp_path) == (
+        "| rule | 3.13, fork | 3.14, forkserver |\n|---|---|---|\n"
+        "| [PA901 lost-work](rules/PA901-lost-work.md) | fine | hangs |\n"
+    )
+
+
+def test_what_changes_from_one_python_to_the_next(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text('"""One is asked."""\n')
+    (tmp_path / "two.py").write_text("print(2)\n")
+    (tmp_path / "run.txt").write_text(
+        "one.py  3.9 3.10 3.11 x default: exit 0\n  out | a\n  out | b\n\none.py  3.12 x default: exit 1\n  err | KeyError: 1\n\n"
+        "two.py  3.9 3.10 3.11 3.12 x default: hangs (killed after 3 s)\n"
+    )
+    assert explain.changes_table(tmp_path) == (
+        "| program | 3.9 to 3.11 | 3.12 |\n|---|---|---|\n| One is asked (`one.py`) | `a b` | `KeyError` |\n"
+        "| two.py (`two.py`) | hangs | hangs |\n"
+    )
 
 
 def test_markdown_is_a_page() -> None:

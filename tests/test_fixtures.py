@@ -21,7 +21,7 @@ from poolaudit.report import Report
 from poolaudit.report import text as text_report
 from poolaudit.source import read
 from poolaudit.transcript import Cell
-from proof.fixture import ON_REQUEST, Fixture, Version, fixtures
+from proof.fixture import CHANGES, ON_REQUEST, Fixture, Version, fixtures
 from proof.interpreters import Interpreters
 from proof.lanes import Lanes
 from proof.matrix import Proofs, cells, record, recorded, sample, unexpected
@@ -32,6 +32,7 @@ RUN = [fixture for fixture in ALL if fixture.runs]
 
 every_fixture = pytest.mark.parametrize("fixture", ALL, ids=lambda fixture: fixture.id)
 every_program = pytest.mark.parametrize("fixture", RUN, ids=lambda fixture: fixture.id)
+every_transcript = pytest.mark.parametrize("fixture", [*RUN, CHANGES], ids=lambda fixture: fixture.id)
 
 ADVICE = ("PA101", "PA102")
 
@@ -44,9 +45,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def stage(fixture: Fixture, stem: str, place: Path) -> None:
-    """Puts `bad.py` (or the folder `bad`), and the fixture's pyproject.toml, into the empty project."""
+    """Puts `bad.py` (or the folder `bad`), and the fixture's pyproject.toml, into the empty project.
+
+    A folder with a pyproject.toml of its own is the whole project.
+    """
     source = fixture.source(stem)
     assert source is not None, f"{fixture.id} has neither {stem}.py nor {stem}/"
+    if (source / "pyproject.toml").is_file():
+        shutil.copytree(source, place, dirs_exist_ok=True)
+        return
     (shutil.copytree if source.is_dir() else shutil.copyfile)(source, place / source.name)
     project = fixture.folder / "pyproject.toml"
     if project.is_file():
@@ -159,7 +166,7 @@ def share(fixture: Fixture, version: Version | None, updating: bool) -> list[Cel
     return [cell for cell in (cells(fixture) if whole else sample(fixture, recorded(fixture))) if cell.version == version]
 
 
-@every_program
+@every_transcript
 def test_programs_end_as_recorded_here(fixture: Fixture, proofs: Proofs, updating: bool) -> None:
     if updating:
         pytest.skip("UPDATE=1 runs the whole matrix")
@@ -171,7 +178,7 @@ def test_programs_end_as_recorded_here(fixture: Fixture, proofs: Proofs, updatin
 
 @pytest.mark.proof
 @pytest.mark.parametrize("version", ON_REQUEST, ids=lambda version: f"{version[0]}.{version[1]}")
-@every_program
+@every_transcript
 def test_programs_end_as_recorded(fixture: Fixture, version: Version, proofs: Proofs, updating: bool) -> None:
     """The matrix: every Python that is found x every start method; of cells that are recorded to end alike a sample."""
     number = f"{version[0]}.{version[1]}"
@@ -203,7 +210,14 @@ def test_transcript_shows_the_harm(fixture: Fixture) -> None:
     assert differs(recorded(fixture)), f"{fixture.id}/run.txt shows no difference between the bad and the good program"
 
 
-@every_program
+def test_every_program_of_python_3_14_ends_otherwise_there() -> None:
+    known = recorded(CHANGES)
+    for stem in CHANGES.stems:
+        before, since = (known[Cell(f"{stem}.py", version, "default")] for version in ((3, 13), (3, 14)))
+        assert before != since
+
+
+@every_transcript
 def test_transcript_is_as_written_by_the_harness(fixture: Fixture) -> None:
     """Nobody edits run.txt by hand, and it covers every Python that the fixture is for."""
     known = recorded(fixture)

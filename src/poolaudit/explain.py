@@ -1,11 +1,12 @@
 """Pages that explain: one per rule, the list of all rules, the decision tree.
 
 Knows the layout of a rule's docstring and of its fixture folder (programs that show the harm, and what running them gave).
-Must never know how a rule decides, or print.
+Must never know how a rule decides, what a transcript means (matrix.py does), or print.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import textwrap
@@ -13,9 +14,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from poolaudit import matrix, source, transcript
+from poolaudit.matrix import End, Matrix
 from poolaudit.report.diff import painted, unified
-from poolaudit.report.terminal import Paint, wrapped
+from poolaudit.report.terminal import Paint, width_of, wrapped
 from poolaudit.rule import Rule
+from poolaudit.settings import FORKSERVER_SINCE, Version
 
 _INSTALLED = Path(__file__).parent / "_fixtures"
 _CHECKOUT = Path(__file__).parents[2] / "fixtures"
@@ -48,6 +52,8 @@ class Page:
     """bad to good as a unified diff with the whole of both; '' where nothing was proven by running."""
     transcript: str
     """What running both gave on each Python and start method; '' for rules that need none."""
+    matrix: Matrix
+    """The same as a table; without rows for rules that need none."""
 
     @property
     def facts(self) -> str:
@@ -70,14 +76,14 @@ def page(rule: Rule, fixtures: Path = FIXTURES) -> Page:
     """The page of one rule. Raises ValueError for a docstring without a summary line."""
     summary, sections = _sections(rule)
     folder = fixtures / f"{rule.code}-{rule.name}"
-    transcript = folder / "run.txt"
-    return Page(
-        rule,
-        summary,
-        sections,
-        _programs(folder),
-        transcript.read_text("utf-8") if transcript.is_file() else "",
-    )
+    run = recorded(folder)
+    return Page(rule, summary, sections, _programs(folder), run, matrix.matrix(transcript.parse(run)))
+
+
+def recorded(folder: Path) -> str:
+    """The transcript of a folder of programs; '' when it has none."""
+    run = folder / "run.txt"
+    return run.read_text("utf-8") if run.is_file() else ""
 
 
 def _sections(rule: Rule) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -116,12 +122,20 @@ def _unchanged(name: str, text: str) -> str:
 
 def _program(folder: Path, stem: str) -> dict[str, str]:
     """What the transcript calls the file in the bad program -> its text. A program may be undecodable on purpose."""
-    single = folder / f"{stem}.py"
-    if single.is_file():
-        return {"bad.py": single.read_text("utf-8", "replace")}
+    single = [path for path in (folder / f"{stem}.py", folder / f"{stem}.ipynb") if path.is_file()]
+    if single:
+        return {f"bad{single[0].suffix}": _shown(single[0])}
     several = folder / stem
-    paths = sorted(several.rglob("*.py"))
-    return {f"bad/{path.relative_to(several).as_posix()}": path.read_text("utf-8", "replace") for path in paths}
+    paths = sorted(path for path in several.rglob("*") if path.suffix in (".py", source.NOTEBOOK))
+    return {f"bad/{path.relative_to(several).as_posix()}": _shown(path) for path in paths}
+
+
+def _shown(path: Path) -> str:
+    """The text of a program; of a notebook the code of its cells."""
+    if path.suffix != source.NOTEBOOK:
+        return path.read_text("utf-8", "replace")
+    notebook = source.read(str(path)).notebook
+    return "".join(f"# cell {cell.number}\n{cell.source.rstrip()}\n" for cell in notebook.cells) if notebook else ""
 
 
 def render(rules: Iterable[Rule], output_format: str, *, color: bool = False, width: int = 100) -> str:
@@ -158,15 +172,50 @@ def _text(shown: Page, paint: Paint, width: int) -> Iterator[str]:
             yield from wrapped(paragraph, width, "  ", "  ")
     if shown.programs:
         yield ""
-        yield paint("The program that shows it, and its repair", "bold")
+        yield paint(_PROGRAMS, "bold")
         yield from (f"  {line}".rstrip() for line in painted(shown.programs, color=paint.on).splitlines())
-    if shown.transcript:
+    if shown.matrix.rows:
         yield ""
-        yield paint("What running them gives", "bold")
+        yield paint(_RUNNING, "bold")
+        yield from _columns(list(_cells(shown.matrix)), width)
+        yield ""
         yield from (f"  {line}".rstrip() for line in shown.transcript.splitlines())
     yield ""
-    how, what = _silence(shown.rule)
-    yield f"{how}: {paint(what, 'green')}"
+    for what, how in _how(shown.rule):
+        yield f"{what}: {paint(how, 'green')}"
+
+
+_PROGRAMS = "The program that shows it, and its repair"
+_RUNNING = "What running them gives"
+
+
+def _cells(table: Matrix) -> Iterator[list[str]]:
+    """Headings, then one row per program and group of Pythons. The program's name stands once."""
+    anyhow = len(table.columns) == 1
+    yield ["", "Python", *(["every start method"] if anyhow else [", ".join(column) for column in table.columns])]
+    named = ""
+    for row in table.rows:
+        yield ["" if row.program == named else row.program, matrix.span(row.versions), *map(_or, row.ends)]
+        named = row.program
+
+
+def _or(ends: Iterable[End]) -> str:
+    """One end, or those of a race."""
+    return " or ".join(map(str, ends))
+
+
+def _columns(rows: list[list[str]], width: int) -> Iterator[str]:
+    """Rows as columns for a terminal; what is too long for its column goes on below."""
+    plain = [[cell.replace("`", "") for cell in row] for row in rows]
+    heads = [max(width_of(row[column]) for row in plain) for column in (0, 1)]
+    room = (width - 4 - sum(heads)) // (len(rows[0]) - 2) - 2
+    widths = heads + [min(room, max(width_of(row[column]) for row in plain)) for column in range(2, len(rows[0]))]
+    for row in plain:
+        cells = [textwrap.wrap(cell, size, break_on_hyphens=False) for cell, size in zip(row, widths, strict=True)]
+        for number in range(max(map(len, cells))):
+            parts = (cell[number] if number < len(cell) else "" for cell in cells)
+            padded = (part + " " * (size - width_of(part)) for part, size in zip(parts, widths, strict=True))
+            yield f"  {'  '.join(padded)}".rstrip()
 
 
 def markdown(rule: Rule) -> str:
@@ -183,18 +232,33 @@ def _markdown(shown: Page) -> Iterator[str]:
             yield f"\n## {heading}"
         yield f"\n{body}"
     if shown.programs:
-        yield f"\n## The program that shows it, and its repair\n\n```diff\n{shown.programs.rstrip()}\n```"
-    if shown.transcript:
-        yield f"\n## What running them gives\n\n```text\n{shown.transcript.rstrip()}\n```"
-    how, what = _silence(shown.rule)
-    yield f"\n{how}: `{what}`"
+        yield f"\n## {_PROGRAMS}\n\n```diff\n{shown.programs.rstrip()}\n```"
+    if shown.matrix.rows:
+        yield f"\n## {_RUNNING}\n"
+        yield _table(_cells(shown.matrix))
+        yield f"\n```text\n{shown.transcript.rstrip()}\n```"
+    yield ""
+    yield from (f"- {what}: `{how}`" for what, how in _how(shown.rule))
 
 
-def _silence(rule: Rule) -> tuple[str, str]:
-    """How to say that it is fine here: a comment, or the configuration where no line of code is the subject."""
-    if rule.check is None and rule.check_file is None:
-        return "To silence it for a file", f'per-file-ignores = {{"path/*.py" = ["{rule.code}"]}}'
-    return "To keep a line as it is", f"# poolaudit: ignore[{rule.name}] the reason"
+def _table(rows: Iterable[list[str]]) -> str:
+    """A markdown table; the first row is its heading."""
+    escaped = ([cell.replace("|", "\\|") for cell in row] for row in rows)
+    lines = [f"| {' | '.join(row)} |" for row in escaped]
+    lines.insert(1, "|---" * (lines[0].count(" | ") + 1) + "|")
+    return "\n".join(lines)
+
+
+def _how(rule: Rule) -> Iterator[tuple[str, str]]:
+    """What can be done about it, and the words that do it."""
+    if rule.fix != "none":
+        unsafe = "" if rule.fix == "safe" else " --unsafe-fixes"
+        yield "To see the fix", f"poolaudit scan --diff{unsafe} --select {rule.code} PATH"
+    if rule.check is not None or rule.check_file is not None:
+        yield "To keep a line as it is", f"# poolaudit: ignore[{rule.name}] the reason"
+    yield "To silence it for files", f'per-file-ignores = {{"path/*.py" = ["{rule.code}"]}}'
+    if not rule.default:
+        yield "To turn it on", f'extend-select = ["{rule.code}"]'
 
 
 def data(rule: Rule) -> dict[str, object]:
@@ -211,6 +275,16 @@ def data(rule: Rule) -> dict[str, object]:
         "supersedes": list(rule.supersedes),
         "sections": [{"heading": heading, "text": body} for heading, body in shown.sections],
         "programs": shown.programs,
+        "matrix": [
+            {
+                "program": row.program,
+                "versions": [f"{major}.{minor}" for major, minor in row.versions],
+                "methods": list(methods),
+                "ends": [{"kind": end.kind, "detail": end.detail} for end in ends],
+            }
+            for row in shown.matrix.rows
+            for methods, ends in zip(shown.matrix.columns, row.ends, strict=True)
+        ],
         "transcript": shown.transcript,
     }
 
@@ -264,6 +338,36 @@ def _by_topic(rules: Iterable[Rule]) -> Iterator[tuple[str, list[Rule]]]:
     for rule in sorted(rules, key=lambda rule: rule.code):
         groups.setdefault(_TOPICS.get(rule.code[2], "Others"), []).append(rule)
     yield from groups.items()
+
+
+# --- from one Python to the next
+
+
+def default_table(rules: Iterable[Rule], pages: str, fixtures: Path = FIXTURES) -> str:
+    """The rules whose bad program ends in another way once Linux's default start method is forkserver, as a markdown table.
+
+    Another exception is no other way.
+    """
+    last: Version = (FORKSERVER_SINCE[0], FORKSERVER_SINCE[1] - 1)
+    rows = [
+        ["rule", *(f"{major}.{minor}, {method}" for (major, minor), method in ((last, "fork"), (FORKSERVER_SINCE, "forkserver")))]
+    ]
+    for rule in sorted(rules, key=lambda rule: rule.code):
+        run = transcript.parse(recorded(fixtures / f"{rule.code}-{rule.name}"))
+        before, since = (matrix.under_default(run, version) for version in (last, FORKSERVER_SINCE))
+        if {end.kind for end in before} != {end.kind for end in since} and before and since:
+            rows.append([f"[{rule.code} {rule.name}]({pages}/{rule.code}-{rule.name}.md)", _or(before), _or(since)])
+    return f"{_table(rows)}\n"
+
+
+def changes_table(folder: Path) -> str:
+    """What the programs of a folder do on one Python after the other, as a markdown table. Their docstrings say what they are."""
+    columns, programs = matrix.changes(transcript.parse(recorded(folder)))
+    rows = [["program", *(matrix.span(column) for column in columns)]]
+    for program, ends in programs.items():
+        what = ast.get_docstring(ast.parse((folder / program).read_text("utf-8"))) or program
+        rows.append([f"{what.rstrip('.')} (`{program}`)", *map(str, ends)])
+    return f"{_table(rows)}\n"
 
 
 # --- the tree
