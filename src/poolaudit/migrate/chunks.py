@@ -15,10 +15,10 @@ from poolaudit.edits import ImportRequest, replace
 from poolaudit.facts import MODULE_SCOPE, Argument, Operation, Span, Value, dominates
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
-from poolaudit.migrate.editing import line_before
+from poolaudit.migrate.editing import line_before, newline
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.observed import failure_is_observed
-from poolaudit.migrate.plan import Piece
+from poolaudit.migrate.plan import Definition, Piece
 from poolaudit.migrate.surroundings import is_quiet, is_simple
 
 SIZED_CALLS = frozenset(
@@ -26,6 +26,7 @@ SIZED_CALLS = frozenset(
     | {"os.listdir", "glob.glob"}
 )
 SIZED = frozenset({"tuple", "list", "dict", "set", "comprehension"})
+CHUNKSIZE = "_chunksize"
 TASK_NAMES = ("tasks", "items", "inputs", "jobs", "arguments", "todo")
 WORKER_NAMES = ("workers", "max_workers", "worker_count", "process_count")
 
@@ -118,18 +119,33 @@ def default_chunksize(move: Move, operation: Operation, length: str) -> tuple[st
     """Pool's own number, `-(-len(xs) // (4 * workers)) or 1`, and what it takes."""
     count = move.site.worker_count
     if count is None or (count.kind == "const" and count.const is None and not move.is_given(count)):
-        pieces: list[Piece] = [ImportRequest("os")]
+        pieces = _definition(move, operation)
         if move.settings.has(AFFINITY_SINCE) and failure_is_observed(move, operation):
             pieces.append(caveat("default-worker-count"))
-        return _ceiling(length, "4 * (os.cpu_count() or 1)"), pieces
+        return f"{CHUNKSIZE}({length})", pieces
     if count.kind == "const" and isinstance(count.const, int) and not move.is_given(count):
-        return _ceiling(length, str(4 * count.const)), []
+        return f"-(-{length} // {4 * count.const}) or 1", []
     name, pieces = _reachable_name(move, operation, count), []
     if name is None:
         name, pieces = _given_name(move, operation, count)
-    if _may_be_none(move, count):
-        return _ceiling(length, f"4 * ({name} or os.cpu_count() or 1)"), [*pieces, ImportRequest("os")]
-    return _ceiling(length, f"4 * {name}"), pieces
+    return f"{CHUNKSIZE}({length}, {name})", [*pieces, *_definition(move, operation)]
+
+
+def _definition(move: Move, operation: Operation) -> list[Piece]:
+    """The number for a count of workers that only the running program knows, None included."""
+    end = newline(move.file)
+    lines = (
+        f"def {CHUNKSIZE}(length, workers=None):",
+        '    """As multiprocessing.Pool chooses it: a quarter of what each worker gets."""',
+        "    return -(-length // (4 * (workers or os.cpu_count() or 1))) or 1",
+    )
+    text = end.join((*lines, "", "", ""))
+    pieces: list[Piece] = [ImportRequest("os")]
+    if text not in move.file.text:
+        if CHUNKSIZE in move.file.names:
+            pieces.append(blocked("code-shape", operation.point.span, f"`{CHUNKSIZE}` already means something else in this file"))
+        pieces.append(Definition(CHUNKSIZE, text, operation.point.statement.top.start))
+    return pieces
 
 
 def _given_name(move: Move, operation: Operation, count: Value) -> tuple[str, list[Piece]]:
@@ -176,11 +192,6 @@ def _in_its_with(move: Move, operation: Operation) -> bool:
     return block is not None and any(step.block.id == block.id for step in operation.point.path)
 
 
-def _ceiling(length: str, workers: str) -> str:
-    parts = f"({workers})" if "*" in workers else workers
-    return f"-(-{length} // {parts}) or 1"
-
-
 def _reachable_name(move: Move, operation: Operation, count: Value) -> str | None:
     """The number of workers as a name that still holds it where the operation stands."""
     text = move.file.cut(count.span)
@@ -201,25 +212,6 @@ def _reachable_name(move: Move, operation: Operation, count: Value) -> str | Non
     uses = move.file.globals.get(root, ())
     alone = len(uses) == 1 and uses[0].function == MODULE_SCOPE and not uses[0].under_guard
     return text if alone else None
-
-
-_INTEGERS = frozenset(
-    {"multiprocessing.cpu_count", "builtins.int", "builtins.len", "builtins.max", "builtins.min", "builtins.round"}
-)
-
-
-def _may_be_none(move: Move, count: Value) -> bool:
-    if move.is_given(count) and not count.literal:
-        return True
-    if count.kind == "const":
-        return count.const is None
-    if count.kind == "call":
-        return count.api not in _INTEGERS
-    try:
-        node = ast.parse(f"({count.text}\n)", mode="eval").body
-    except SyntaxError:
-        return True
-    return not isinstance(node, ast.BinOp)
 
 
 def given_chunksize(move: Move, argument: Argument) -> int | str | None:

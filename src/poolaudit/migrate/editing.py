@@ -26,6 +26,14 @@ def add_argument(arguments: tuple[Argument, ...], inside: Span, text: str, file:
     return insert(last.end, f"{separator}{text}")
 
 
+def add_first_argument(arguments: tuple[Argument, ...], text: str, file: FileFacts) -> Edit:
+    """Adds an argument before the first one, on a line of its own where that one has one."""
+    first = arguments[0].span
+    line = file.text[file.text.rfind("\n", 0, first.start) + 1 : first.start]
+    separator = f",{newline(file)}{line}" if not line.strip() else ", "
+    return insert(first.start, f"{text}{separator}")
+
+
 def wrap(span: Span, before: str, after: str) -> tuple[Edit, Edit]:
     """Puts text around a span."""
     return insert(span.start, before), insert(span.end, after)

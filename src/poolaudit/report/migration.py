@@ -121,7 +121,7 @@ def _described(row: Row, paint: Paint, width: int) -> list[str]:
 def told(path: str, step: Step) -> str:
     """One line for a pool that has been moved."""
     caveats = ", ".join(caveat.name for caveat in step.plan.caveats)
-    return harmless(f"{path}:{step.line}: moved to {_NAMES[step.plan.to]}{f' ({caveats})' if caveats else ''}")
+    return harmless(f"{path}:{step.line}: moved{f' ({caveats})' if caveats else ''}")
 
 
 def markdown(plan: MigrationPlan) -> str:

@@ -146,6 +146,9 @@ def _calls(move: Move, ends: list[End]) -> Iterator[Piece]:
         if end.point.statement.form != "expression" or not end.point.statement.alone:
             yield blocked("code-shape", end.point.span, f"`{end.how}` shares its line with others")
             continue
+        if index and ends[index - 1].how == "terminate" and end.how == "close" and _adjacent(move, ends[index - 1], end):
+            yield from _drop(move, end)
+            continue
         join = _join_behind(move, end, ends)
         if end.how != "join" and join is not None:
             done.add(ends.index(join))

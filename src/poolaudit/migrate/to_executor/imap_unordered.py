@@ -8,11 +8,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from poolaudit.edits import Edit, insert, replace
+from poolaudit.edits import Edit, replace
 from poolaudit.facts import Operation
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
-from poolaudit.migrate.editing import newline
+from poolaudit.migrate.editing import add_first_argument, newline
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Definition, Piece
 from poolaudit.migrate.tasks import is_many, is_tiny
@@ -80,9 +80,8 @@ def _as_completed(move: Move, operation: Operation) -> Iterator[Piece]:
     if chunksize is not None:
         yield Edit(tasks.span.end, chunksize.span.end, "")
     yield replace(operation.method_span, AS_COMPLETED)
-    receiver = move.file.cut(operation.receiver)
     yield Edit(operation.receiver.start, operation.method_span.start, "")
-    yield insert(operation.argument_list.start, f"{receiver}, ")
+    yield add_first_argument(operation.arguments, move.file.cut(operation.receiver), move.file)
     yield from _definition(move, operation)
 
 
