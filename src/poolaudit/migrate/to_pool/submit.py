@@ -74,7 +74,7 @@ def _submitted(move: Move, operation: Operation, callback: Use | None) -> Iterat
 
 
 def _callback(move: Move, operation: Operation, use: Use, last: Argument) -> Iterator[Piece]:
-    """`.add_done_callback(lambda future: g(future.result()))` to `callback=g`; a failed task is logged as the executor logs it."""
+    """`.add_done_callback(lambda future: g(future.result()))` to `callback=g`; a failed task is logged, as an executor does."""
     function = _reader_of_result(move, use)
     chained = use.point.span.start == operation.point.span.start and operation.handle.chained == "add_done_callback"
     if function is None or not (chained or _follows(move, operation, use)):
