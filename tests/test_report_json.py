@@ -57,11 +57,11 @@ FINDING = {
     "code": STR, "name": STR, "severity": one_of("error", "warning", "info"), "confidence": one_of("certain", "likely"),
     "message": STR,
     "line": INT, "column": INT, "end_line": INT, "end_column": INT, "cell": (INT, NONE), "site": (INT, NONE), "url": (STR, NONE),
-    "suppressed": BOOL, "related": [{"path": STR, "line": INT, "column": INT, "message": STR, "cell": (INT, NONE)}],
+    "suppressed": BOOL, "baselined": BOOL, "related": [{"path": STR, "line": INT, "column": INT, "message": STR, "cell": (INT, NONE)}],
     "fix": (FIX, NONE),
 }  # fmt: skip
 SUMMARY = {
-    "files_scanned": INT, "candidates": INT, "sites": INT, "findings": INT, "problems": INT, "seconds": FLOAT,
+    "files_scanned": INT, "candidates": INT, "sites": INT, "findings": INT, "baselined": INT, "problems": INT, "seconds": FLOAT,
     "verdicts": dict.fromkeys(VERDICT, INT), "readiness": dict.fromkeys(("break", "change", "unaffected"), INT),
     "fixable": {"safe": INT, "unsafe": INT},
 }  # fmt: skip

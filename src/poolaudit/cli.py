@@ -200,6 +200,14 @@ def cli() -> None:
 )
 @click.option("--exclude", metavar="PATTERNS", multiple=True, help="Leave these files and folders out, too (repeatable, or a,b).")
 @click.option("--force-exclude", is_flag=True, help="Excludes hold for files named on the command line, too (for pre-commit).")
+@click.option("--baseline", metavar="FILE", type=click.Path(dir_okay=False), help="Hide the findings that this file records.")
+@click.option("--no-baseline", is_flag=True, help="Show, and with --fix fix, what the configured baseline records, too.")
+@click.option(
+    "--write-baseline",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Record everything that is found in this file, for --baseline.",
+)
 @PROJECT
 @click.option("--output-format", type=click.Choice(FORMATS), default="text", help="What is printed (default: text).")
 @click.option(
@@ -243,6 +251,14 @@ class _Scan:
             raise click.UsageError("--stdin-filename needs '-' as the only path.")
         if options["statistics"] and options["output_format"] != "text":
             raise click.UsageError("--statistics is text only.")
+        if options["baseline"] and options["no_baseline"]:
+            raise click.UsageError("--baseline and --no-baseline exclude each other.")
+        if options["write_baseline"]:
+            for name in ("baseline", "fix", "diff", "show_files"):
+                if options[name]:
+                    raise click.UsageError(f"--write-baseline and --{name.replace('_', '-')} exclude each other.")
+            if self.stdin:
+                raise click.UsageError("--write-baseline records files, not standard input.")
 
     def run(self) -> int:
         config = self._config()
@@ -252,6 +268,8 @@ class _Scan:
             return self._diff(config)
         if self.options["fix"]:
             return self._fix(config)
+        if self.options["write_baseline"]:
+            return self._record(config)
         report = self._audit(config)
         _print(self._rendered(report, sys.stdout))
         self._write_outputs(report)
@@ -264,7 +282,9 @@ class _Scan:
 
     def _config(self) -> Config:
         where = (self._name,) if self.stdin else self.paths
-        chosen = ("select", "extend_select", "ignore", "exclude", "confidence", "fail_on", "force_exclude")
+        chosen = (
+            "select", "extend_select", "ignore", "exclude", "confidence", "fail_on", "force_exclude", "baseline", "no_baseline",
+        )  # fmt: skip
         return _load(where, self.options, **{key: self.options[key] for key in chosen})
 
     def _show_files(self, config: Config) -> int:
@@ -314,6 +334,22 @@ class _Scan:
         self._write_outputs(rewrite.report)
         return self._status(rewrite.report, config) or self._changed(rewrite)
 
+    def _record(self, config: Config) -> int:
+        """Writes the baseline, and reports what is left: problems."""
+        from pathlib import Path
+
+        from poolaudit import engine
+
+        file = self.options["write_baseline"]
+        with ProgressLine(self.options["quiet"]) as progress:
+            text, report = engine.record(self.paths, config, Path(file).absolute(), progress=progress)
+        _write(file, text)
+        _print(self._rendered(report, sys.stdout))
+        self._write_outputs(report)
+        if not self.options["quiet"]:
+            _say(_recorded(report, file))
+        return self._status(report, config)
+
     def _changed(self, rewrite: Rewrite) -> int:
         return FOUND if rewrite.patches and not self.options["exit_zero"] else CLEAN
 
@@ -354,6 +390,17 @@ def _formatted(form: str, report: Report) -> str:
     module = import_module(f"poolaudit.report.{form}")
     rendered: str = module.render(report)
     return rendered
+
+
+def _recorded(report: Report, file: str) -> str:
+    """What a --write-baseline has done, and the command that makes use of it."""
+    from shlex import join
+
+    from poolaudit.report.summary import summarize
+
+    number = summarize(report).baselined
+    counted = f"{number} finding{'s' * (number != 1)}"
+    return f"Recorded {counted} in {file}: {join(['poolaudit', 'scan', '--baseline', file])}\n"
 
 
 def _would_fix(rewrite: Rewrite, unsafe: bool, paths: Iterable[str]) -> str:
@@ -397,7 +444,7 @@ def advise(context: click.Context, /, places: tuple[str, ...], **options: Any) -
 
     asked = [_place(place) for place in places]
     paths = tuple(dict.fromkeys(path for path, *_ in asked))
-    config = _load(paths, options)
+    config = _load(paths, options, no_baseline=True)
     with ProgressLine(options["quiet"]) as progress:
         report = engine.audit(paths, config, progress=progress)
     pools = advice.advised(report)

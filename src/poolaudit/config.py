@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KEYS = (
     "extend", "select", "extend-select", "ignore", "per-file-ignores", "exclude", "extend-exclude", "target-version", "platforms",
-    "confidence", "fail-on",
+    "confidence", "fail-on", "baseline",
 )  # fmt: skip
 PLATFORMS = ("linux", "macos", "windows")
 CONFIDENCES: tuple[Confidence, ...] = ("certain", "likely")
@@ -67,6 +67,8 @@ class Config:
     """'likely' shows likely findings too."""
     fail_on: Severity = "warning"
     """The least severity that makes the exit status 1."""
+    baseline: Path | None = None
+    """Absolute: the file of recorded findings, which are hidden."""
 
 
 def load(start: Path | str, *, config_file: Path | str | None = None, isolated: bool = False) -> Config:
@@ -98,6 +100,8 @@ def override(
     confidence: str | None = None,
     fail_on: str | None = None,
     force_exclude: bool = False,
+    baseline: str | None = None,
+    no_baseline: bool = False,
 ) -> Config:
     """`config` with what the command line says. An empty value leaves the configured one.
 
@@ -117,6 +121,7 @@ def override(
         settings=settings,
         confidence=_word(confidence, CONFIDENCES, "--confidence") if confidence else config.confidence,
         fail_on=_word(fail_on, SEVERITIES, "--fail-on") if fail_on else config.fail_on,
+        baseline=None if no_baseline else Path(baseline).absolute() if baseline else config.baseline,
     )
 
 
@@ -244,9 +249,7 @@ def _extended(file: Path, seen: tuple[Path, ...]) -> dict[str, _Value]:
     extend = keys.pop("extend", None)
     if extend is None:
         return keys
-    if not isinstance(extend.value, str):
-        raise extend.error("must be a path")
-    inherited = _extended((file.parent / os.path.expanduser(extend.value)).resolve(), (*seen, file))
+    inherited = _extended(extend.path().resolve(), (*seen, file))
     for key, value in keys.items():
         former = inherited.get(key)
         both_lists = former is not None and isinstance(former.value, list) and isinstance(value.value, list)
@@ -282,6 +285,12 @@ class _Value:
         line = next((number for number, line in enumerate(lines, 1) if pattern.match(line)), 0)
         return _error(self.file, f"`{self.key}` {message}", line)
 
+    def path(self) -> Path:
+        """Relative to the file that names it."""
+        if not isinstance(self.value, str):
+            raise self.error("must be a path")
+        return self.file.parent / os.path.expanduser(self.value)
+
     def strings(self) -> tuple[str, ...]:
         if not isinstance(self.value, list) or not all(isinstance(item, str) for item in self.value):
             raise self.error("must be a list of strings")
@@ -315,6 +324,8 @@ def _fields(keys: Mapping[str, _Value], settings: Settings) -> dict[str, Any]:
             fields["confidence"] = _word(value.value, CONFIDENCES, value)
         elif key == "fail-on":
             fields["fail_on"] = _word(value.value, SEVERITIES, value)
+        elif key == "baseline":
+            fields["baseline"] = Path(os.path.abspath(value.path()))
         else:
             fields[key.replace("-", "_")] = value.strings()
     return {**fields, "settings": settings}

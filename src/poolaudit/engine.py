@@ -7,12 +7,14 @@ command line, an output format, a rule or a syntax tree.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from poolaudit import discover
@@ -24,6 +26,7 @@ from poolaudit.source import ChangedOnDisk, SourceFile, Unreadable, content
 from poolaudit.source import write as write_source
 
 if TYPE_CHECKING:
+    from poolaudit.baseline import Baseline, Entry, Judged
     from poolaudit.survey.project import Project
 
 # judge and fixing are imported where a candidate has been found: with them come the facts, the rules and libcst
@@ -104,6 +107,24 @@ def audit_stdin(data: bytes, name: str, config: Config) -> Report:
     discovery = _discovered(data, name, config)
     files = run.each(lambda source: run.judged(source, full=False), discovery.candidates)
     return run.report(discovery, files)
+
+
+def record(paths: Iterable[str], config: Config, file: Path, *, progress: Progress | None = None) -> tuple[str, Report]:
+    """The text of a baseline with all that is found, and the report that hides it.
+
+    What `file` records and this run does not judge stays in it: other files, other rules. Raises ConfigError.
+    """
+    from poolaudit import baseline
+
+    run = _Run(replace(config, baseline=None))
+    old = baseline.load(file) if file.exists() else baseline.Baseline(file)
+    discovery = discover.discover(paths, config)
+    files = run.each(lambda source: run.judged(source, full=discovery.full), discovery.candidates, progress)
+    new = baseline.parse(file, old.recorded(files, run.judging(discovery, files)))
+    hidden = [
+        each if each.facts is None else replace(each, findings=tuple(new.hidden(each.facts, each.findings))) for each in files
+    ]
+    return new.text, replace(run.report(discovery, hidden), baseline=new.name)
 
 
 def rewrite(
@@ -187,10 +208,19 @@ class _Run:
 
         return Project(Layout(str(self.config.root) if self.config.anchored else ""))
 
+    @cached_property
+    def baseline(self) -> Baseline | None:
+        """What the configured file records."""
+        if self.config.baseline is None:
+            return None
+        from poolaudit import baseline
+
+        return baseline.load(self.config.baseline)
+
     def judged(self, source: SourceFile, *, full: bool) -> FileReport:
         from poolaudit.judge import judge
 
-        return judge(source, self.config, self.selection, full=full, project=self.project)
+        return judge(source, self.config, self.selection, full=full, project=self.project, baseline=self.baseline)
 
     def fixed(self, source: SourceFile, *, unsafe: bool, full: bool, write: bool) -> tuple[FileReport, FilePatch | None]:
         from poolaudit.fixing import fix
@@ -200,7 +230,15 @@ class _Run:
         fixed = attempt(
             "fixing",
             source.name,
-            lambda: fix(source, self.config, self.selection, unsafe=unsafe, full=full, project=self.project),
+            lambda: fix(
+                source,
+                self.config,
+                self.selection,
+                unsafe=unsafe,
+                full=full,
+                project=self.project,
+                baseline=self.baseline,
+            ),
             crashes,
         )
         if fixed is None:
@@ -236,6 +274,8 @@ class _Run:
         everything = sorted([*files, *unread], key=lambda file: file.path)
         problems = [*discovery.problems, *(problem for file in everything for problem in file.problems if problem.code == CRASH)]
         kept = [replace(file, problems=tuple(self._kept(file.problems))) for file in everything]
+        if self.baseline is not None and discovery.full:
+            kept = sorted([*kept, self._stale(self.baseline, discovery, everything)], key=lambda file: file.path)
         return Report(
             files=tuple(file for file in kept if file.problems or file.findings or (file.facts is not None and file.facts.sites)),
             problems=tuple(problem for problem in problems if not self.selection.ignores(problem.code)),
@@ -245,7 +285,36 @@ class _Run:
             seconds=time.perf_counter() - self._started,
             changed=tuple(patch.path for patch in patches),
             fixes_applied=sum(len(patch.fixed) for patch in patches),
+            baseline=self.baseline.name if self.baseline is not None else "",
         )
+
+    def judging(self, discovery: Discovery, files: Iterable[FileReport]) -> Judged:
+        """Whether this run had an opinion on what a baseline records: it looked at the file and asked the rule."""
+        from poolaudit import catalog
+        from poolaudit.judge import UNUSED
+
+        scanned = {os.path.abspath(name) for name in discovery.scanned}
+        unread = {os.path.abspath(problem.path) for problem in discovery.unreadable}
+        unread |= {os.path.abspath(file.path) for file in files if file.facts is None}
+        known = {rule.code for rule in catalog.rules()}
+
+        def judged(path: str, entry: Entry) -> bool:
+            if path not in scanned:
+                return discovery.full and Path(path).is_relative_to(self.config.root)
+            if path in unread or (entry.likely and self.config.confidence != "likely"):
+                return False
+            if entry.code == UNUSED and not discovery.full:
+                return False
+            return entry.code not in known or any(rule.code == entry.code for rule in self.selection.rules_for(path))
+
+        return judged
+
+    def _stale(self, baseline: Baseline, discovery: Discovery, files: Sequence[FileReport]) -> FileReport:
+        from poolaudit.judge import STALE, judge_baseline
+
+        asked = any(rule.code == STALE for rule in self.selection.rules_for(baseline.name))
+        stale = baseline.stale(files, self.judging(discovery, files)) if asked else ()
+        return judge_baseline(baseline, stale)
 
     def _kept(self, problems: Iterable[Problem]) -> Iterator[Problem]:
         """The problems that belong to their file: a crash is the run's, an ignored one nobody's."""

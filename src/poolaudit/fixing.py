@@ -18,6 +18,7 @@ from poolaudit.report import FileReport, Problem, Reported
 from poolaudit.source import Lines, SourceFile, changed, content, counted
 
 if TYPE_CHECKING:
+    from poolaudit.baseline import Baseline
     from poolaudit.config import Config
     from poolaudit.facts import FileFacts
     from poolaudit.selection import Selection
@@ -47,9 +48,13 @@ def fix(
     unsafe: bool = False,
     full: bool = False,
     project: Project | None = None,
+    baseline: Baseline | None = None,
 ) -> Fixed:
-    """Applies all fixes that pass the gate, round by round, until none is left. `unsafe`: also those that change behaviour."""
-    return _Fixing(source, config, selection, unsafe, full, project).run()
+    """Applies all fixes that pass the gate, round by round, until none is left. `unsafe`: also those that change behaviour.
+
+    What nobody is shown is not fixed: findings that a comment silences or the baseline records.
+    """
+    return _Fixing(source, config, selection, unsafe, full, project, baseline).run()
 
 
 @dataclass(slots=True)
@@ -62,6 +67,7 @@ class _Fixing:
     unsafe: bool
     full: bool
     project: Project | None
+    baseline: Baseline | None
     fixed: list[Reported] = field(default_factory=list)
     refused: dict[tuple[str, str, str], Problem] = field(default_factory=dict)
     surveyed: dict[str, FileFacts] = field(default_factory=dict)
@@ -87,7 +93,9 @@ class _Fixing:
     def _judge(self, text: str) -> FileReport:
         source = changed(self.source, text)
         facts = self._survey(text, [])
-        return judge(source, self.config, self.selection, full=self.full, project=self.project, facts=facts)
+        return judge(
+            source, self.config, self.selection, full=self.full, project=self.project, facts=facts, baseline=self.baseline
+        )
 
     def _survey(self, text: str, problems: list[Problem]) -> FileFacts | None:
         if text not in self.surveyed:

@@ -1,7 +1,7 @@
 """One file from text to report: survey, decisions, findings.
 
-Knows the order of work: survey -> decisions -> rules -> confidence -> comments -> supersession. It is the one place where a bug
-of a part is caught. Must never know other files, how a fix is verified, an output format or the command line.
+Knows the order of work: survey -> decisions -> rules -> confidence -> comments -> supersession -> baseline. It is the one place
+where a bug of a part is caught. Must never know other files, how a fix is verified, an output format or the command line.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from poolaudit.source import Lines, SourceFile, content, counted
 from poolaudit.suppression import Assumption, Comments, Suppression
 
 if TYPE_CHECKING:
+    from poolaudit.baseline import Baseline, Stale
     from poolaudit.config import Config
     from poolaudit.readiness import Readiness
     from poolaudit.selection import Selection
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from poolaudit.tree import Decision
 
 UNUSED = "PA002"
+REASONLESS = "PA003"
+STALE = "PA004"
 CRASH = "crash"
 """The code of a problem that is a bug in poolaudit, not in the file."""
 
@@ -46,8 +49,10 @@ def judge(
     full: bool = False,
     project: Project | None = None,
     facts: FileFacts | None = None,
+    baseline: Baseline | None = None,
 ) -> FileReport:
-    """Everything that can be said of one file. `full`: comments that do nothing are reported too.
+    """Everything that can be said of one file. `full`: comments that do nothing are reported too. `baseline`: what it records is
+    hidden.
 
     `project` finds the modules that the file imports; without it they are unknown. `facts`: the survey of the source, where the
     caller has made it. What crashed is among the problems, with code CRASH. Plain values in and out, so that it may run in
@@ -68,9 +73,14 @@ def judge(
     shown = ("certain", config.confidence)
     asked = [each for each in ask(rules, facts, settings, crashes) if each.confidence in shown]
     found = _unsuperseded([silencer.judge(_with_edits(each, facts, source, crashes)) for each in asked], rules, lines)
-    if full and any(rule.code == UNUSED for rule in rules):
+    asked_for = {rule.code for rule in rules}
+    if REASONLESS in asked_for:
+        found += [silencer.judge(each) for each in _reasonless(comments)]
+    if full and UNUSED in asked_for:
         found += [silencer.judge(each) for each in _unused(rules, silencer, decisions)]
     found.sort(key=lambda each: (each.finding.where, each.code))
+    if baseline is not None:
+        found = baseline.hidden(facts, found)
     return FileReport(facts.path, _trimmed(facts, own, decisions, found), decisions, ready, tuple(found), tuple(crashes), source)
 
 
@@ -256,6 +266,17 @@ def _unsuperseded(found: Sequence[Reported], rules: Iterable[Rule], lines: Lines
     return [each for each in found if each.code not in replaced[lines.line(each.finding.where.start)]]
 
 
+def _reasonless(comments: Comments) -> Iterator[Reported]:
+    """Suppressions that do not say why. noqa comments have no place for a reason."""
+    from poolaudit import catalog
+
+    rule = catalog.find(REASONLESS)
+    for comment in comments.suppressions:
+        if comment.kind != "noqa" and comment.rules and not comment.reason:
+            written = f"{comment.kind}[{', '.join(comment.rules)}]"
+            yield _reported(rule, Finding(Span(comment.start, comment.end), f"`{written}` gives no reason: write one behind it"))
+
+
 def _unused(rules: Iterable[Rule], silencer: _Silencer, decisions: Iterable[Decision | None]) -> Iterator[Reported]:
     """Comments that do nothing. noqa comments are left to the tools that know all of their codes."""
     from poolaudit import catalog
@@ -270,6 +291,23 @@ def _unused(rules: Iterable[Rule], silencer: _Silencer, decisions: Iterable[Deci
         where = Span(assumption.start, assumption.end)
         if where not in answers:
             yield _reported(rule, Finding(where, _useless(assumption)))
+
+
+def judge_baseline(baseline: Baseline, stale: Iterable[Stale]) -> FileReport:
+    """The report of the file that records findings: those that do not occur any more."""
+    from poolaudit import catalog
+
+    rule = catalog.find(STALE)
+    found = []
+    for each in stale:
+        where = f"in `{each.entry.function}` of {each.path}" if each.entry.function else f"at module level of {each.path}"
+        number = f" ({each.gone} of {each.entry.count})" if each.gone < each.entry.count else ""
+        found.append(_reported(rule, Finding(each.where, f"{each.entry.code} {where} no longer occurs{number}")))
+    facts = FileFacts(
+        baseline.name, baseline.text, sites=(), functions={}, classes={}, globals={}, library_calls=(), imports=(), guard=None,
+        is_script=False, in_package=False, start_method=None,
+    )  # fmt: skip
+    return FileReport(facts.path, facts, findings=tuple(found))
 
 
 def _idle(comment: Suppression, asked: set[str], silencer: _Silencer) -> Iterator[str]:

@@ -40,7 +40,7 @@ def check_text(
 ) -> Rejection | None:
     """What the texts alone say: `after` compiles for each target, statements without an edit are unchanged, comments kept.
 
-    `edits` are those that make `after` of `before`, by position. `awaits`: `await` may stand outside of functions, as in notebooks.
+    `edits` are those that make `after` of `before`, by position. `awaits`: `await` may stand outside of functions (notebooks).
     """
     return (
         _check_syntax(before, after, targets, awaits) or _check_statements(before, after, edits) or _check_comments(before, after)

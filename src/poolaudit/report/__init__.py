@@ -44,6 +44,9 @@ class Reported:
     edits: tuple[Edit, ...] = ()
     """The fix's edits with its import requests resolved; empty without a fix."""
     suppressed: bool = False
+    """It is not shown: a comment says so, or the baseline records it."""
+    baselined: bool = False
+    """The baseline records it."""
     fix: Fix | None = None
     """The fix that is offered: the finding's, unless verification refused it."""
 
@@ -79,3 +82,5 @@ class Report:
     changed: tuple[str, ...] = ()
     """Paths that a fix has changed."""
     fixes_applied: int = 0
+    baseline: str = ""
+    """The file of recorded findings that were hidden."""

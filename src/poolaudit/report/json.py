@@ -146,6 +146,8 @@ class FindingRecord(msgspec.Struct):
     site: int | None
     url: str | None
     suppressed: bool
+    """Not shown to people: a comment silences it, or the baseline records it."""
+    baselined: bool
     related: list[RelatedRecord]
     fix: FixRecord | None
 
@@ -167,6 +169,8 @@ class SummaryRecord(msgspec.Struct):
     candidates: int
     sites: int
     findings: int
+    baselined: int
+    """Findings that the baseline records. They are suppressed, and not among `findings`."""
     problems: int
     seconds: float
     verdicts: dict[Verdict, int]
@@ -210,6 +214,7 @@ def record(report: Report) -> ReportRecord:
             candidates=report.candidates,
             sites=totals.sites,
             findings=totals.findings,
+            baselined=totals.baselined,
             problems=len(totals.problems),
             seconds=round(report.seconds, 3),
             verdicts=totals.verdicts,
@@ -309,6 +314,7 @@ def _finding(each: Reported, sources: Sources) -> FindingRecord:
         site=each.site,
         url=f"{DOCUMENTATION}{each.code}-{each.name}.html" if DOCUMENTATION else None,
         suppressed=each.suppressed,
+        baselined=each.baselined,
         related=[
             RelatedRecord(
                 unicode(sources.path(other.where)), *sources.place(other.where), other.message, sources.cell(other.where)

@@ -39,6 +39,9 @@ class Summary:
     severities: dict[Severity, int]
     findings: int
     suppressed: int
+    """By comments."""
+    baselined: int
+    """Hidden because the baseline records them."""
     safe: int
     """Findings with a safe fix."""
     unsafe: int
@@ -67,7 +70,8 @@ def summarize(report: Report) -> Summary:
         to_fix_first=sum(map(_sites_with_errors, report.files)),
         severities={severity: severities[severity] for severity in SEVERITIES},
         findings=len(found),
-        suppressed=sum(each.suppressed for file in report.files for each in file.findings),
+        suppressed=sum(each.suppressed and not each.baselined for file in report.files for each in file.findings),
+        baselined=sum(each.baselined for file in report.files for each in file.findings),
         safe=fixes["safe"],
         unsafe=fixes["unsafe"],
         problems=(*report.problems, *(problem for file in report.files for problem in file.problems)),

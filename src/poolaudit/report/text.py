@@ -142,6 +142,7 @@ def _summary(report: Report, totals: Summary, paint: Paint) -> Iterator[str]:
         yield f"Fixed {_count(report.fixes_applied, 'finding')} in {_count(len(report.changed), 'file')}: {names}"
     if not totals.findings and not totals.problems:
         yield paint("All clean", "green", "bold") + ": " + _clean(totals, files)
+        yield from _hidden(totals)
         return
     if totals.pools:
         first = (
@@ -156,8 +157,14 @@ def _summary(report: Report, totals: Summary, paint: Paint) -> Iterator[str]:
         yield _readiness(totals)
     if totals.findings:
         yield _found(totals)
+    yield from _hidden(totals)
     if totals.problems:
         yield _unread(totals.problems)
+
+
+def _hidden(totals: Summary) -> Iterator[str]:
+    if totals.baselined:
+        yield f"{_count(totals.baselined, 'finding')} hidden by the baseline"
 
 
 def _clean(totals: Summary, files: str) -> str:
@@ -215,6 +222,9 @@ def _hints(report: Report, totals: Summary, verbose: bool, paint: Paint, width: 
         yield f"{report.candidates} of {_count(report.files_scanned, 'file')} could hold a pool; {report.seconds:.2f} s"
         if totals.suppressed:
             yield f"{_count(totals.suppressed, 'finding')} suppressed"
+        if totals.baselined:
+            codes = Counter(each.code for file in report.files for each in file.findings if each.baselined)
+            yield f"hidden by {harmless(report.baseline)}: " + ", ".join(f"{codes[code]} {code}" for code in sorted(codes))
         yield f"\n{HOOK}"
 
 
