@@ -6,6 +6,8 @@ a pool, a rule or libcst.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from poolaudit.facts import MODULE_SCOPE, FileFacts, Point, dominates
 
 
@@ -25,6 +27,12 @@ def reached_by(point: Point, file: FileFacts) -> tuple[Point, ...]:
 def ran_by(point: Point, file: FileFacts) -> tuple[Point, ...]:
     """The point, then the calls that certainly run it."""
     return _climb(point, file, certain=True)
+
+
+def through_loops(point: Point) -> Point:
+    """The point, where the `for` loops and comprehensions around it are taken to run at least once."""
+    looped = ("for", "comprehension")
+    return replace(point, path=tuple(step for step in point.path if step.block.kind not in looped or step.arm == "orelse"))
 
 
 def _climb(point: Point, file: FileFacts, *, certain: bool) -> tuple[Point, ...]:

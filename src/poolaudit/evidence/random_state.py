@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from poolaudit.evidence.earlier import earlier
-from poolaudit.facts import MODULE_SCOPE, FileFacts, Function, GlobalUse, LibraryCall, Point
+from poolaudit.evidence.payload import payload
+from poolaudit.facts import MODULE_SCOPE, FileFacts, Function, GlobalUse, LibraryCall, Operation, Point, PoolSite, Value, inside
+from poolaudit.survey.families import MAP_METHODS
 
 GENERATORS = frozenset({"random.Random", "numpy.random.default_rng", "numpy.random.RandomState"})
 """What makes an object with a state of its own. SystemRandom has none."""
@@ -43,10 +45,8 @@ class Repeated:
 def repeated(code: tuple[Function, ...], prepared: tuple[Function, ...], fork: Point, file: FileFacts) -> Iterator[Repeated]:
     """The states that worker code draws from and that all workers, forked at `fork`, begin with.
 
-    `prepared`: all that a worker runs before and in its tasks; nothing is repeated where it seeds.
+    `prepared`: all that a worker runs, its initializer included; what it sets is its own.
     """
-    if any(_SEEDS.search(file.cut(function.span)) for function in prepared):
-        return
     own = {use.name for function in prepared for use in function.globals if use.how != "read"}
     for name in sorted({use.name for function in code for use in function.globals} - own):
         made = _generator(file.globals.get(name, ()))
@@ -55,6 +55,29 @@ def repeated(code: tuple[Function, ...], prepared: tuple[Function, ...], fork: P
     for module in ("random", "numpy.random"):
         if any(_draws(call, module) for function in code for call in function.library_calls):
             yield from _of_module(module, fork, file)
+
+
+def copied(operation: Operation, site: PoolSite, file: FileFacts) -> Iterator[Value]:
+    """Generators that several tasks, or the initializers of several workers, are handed in one state."""
+    repeats = operation.loop is not None or operation.method in MAP_METHODS
+    initargs = site.argument("initargs", 2 if site.kind == "pool" else 3)
+    given = initargs.value.items if initargs is not None and not site.foreign else ()
+    for value in given + (tuple(payload(operation)) if repeats else ()):
+        made_there = value.literal or value.kind != "call" or value.api not in GENERATORS
+        if not made_there and (value in given or not _moves_on(value, operation, file)):
+            yield value
+
+
+def _moves_on(value: Value, operation: Operation, file: FileFacts) -> bool:
+    """The loop around the operation makes the generator anew, or draws from it."""
+    loop = operation.loop
+    draws = (call.point for call in file.library_calls if call.api.startswith(f"{value.api}()."))
+    return loop is not None and (bool(value.names & loop.rebinds) or any(inside(point, loop) for point in draws))
+
+
+def seeds(prepared: tuple[Function, ...], file: FileFacts) -> bool:
+    """Something that a worker runs gives it a state of its own, or may well do so."""
+    return any(_SEEDS.search(file.cut(function.span)) for function in prepared)
 
 
 def _generator(uses: tuple[GlobalUse, ...]) -> Point | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from poolaudit.evidence.earlier import earlier, reached_by
+from poolaudit.evidence.earlier import earlier, reached_by, through_loops
 from poolaudit.facts import FileFacts, Function, LibraryCall, Point, PoolSite
 
 _STARTS = ("threading.Thread().start", "threading.Timer().start", "_thread.start_new_thread")
@@ -26,8 +26,10 @@ class Running:
 
 def running(at: Point, file: FileFacts) -> Iterator[Running]:
     """What has been started before `at`, and is not seen to have been joined, cancelled or closed since."""
-    starts = [call for call in file.library_calls if call.api in _STARTS and earlier(call.point, at, file)]
+    starts = (call for call in file.library_calls if call.api in _STARTS)
     for call in starts:
+        if not earlier(through_loops(call.point), at, file):
+            continue
         stops = [other for other in file.library_calls if other.api in _STOPS and _same_object(call, other)]
         if all(_later(other.point, at, file) for other in stops):
             yield Running(call.point, _code(call, file))

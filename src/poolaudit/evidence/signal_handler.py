@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from poolaudit.evidence.earlier import earlier
+from poolaudit.evidence.earlier import earlier, through_loops
 from poolaudit.facts import MODULE_SCOPE, FileFacts, LibraryCall, Point, Value, find_argument
 
 _SIGTERM = ("signal.SIGTERM", "signal.Signals.SIGTERM")
@@ -38,9 +38,11 @@ def sets_signals(call: LibraryCall) -> bool:
 
 def deaf(fork: Point, file: FileFacts) -> Deaf | None:
     """The handler of SIGTERM that the process has at `fork`, if it lets it go on."""
-    calls = [call for call in file.library_calls if sets_signals(call) and _of_sigterm(call) and earlier(call.point, fork, file)]
-    last = [call for call in calls if not any(earlier(call.point, other.point, file) for other in calls if other is not call)]
-    return _judge(last[0], file) if len(last) == 1 else None
+    setting = (call for call in file.library_calls if sets_signals(call) and _of_sigterm(call))
+    set_by = {through_loops(call.point): call for call in setting}
+    times = [time for time in set_by if earlier(time, fork, file)]
+    last = [time for time in times if not any(earlier(time, other, file) for other in times if other is not time)]
+    return _judge(set_by[last[0]], file) if len(last) == 1 else None
 
 
 def _of_sigterm(call: LibraryCall) -> bool:

@@ -103,7 +103,12 @@ def _fails_in_workers(call: LibraryCall, file: FileFacts, settings: Settings) ->
         return False
     if method is not None and method.value.const == "forkserver" and min(settings.targets) >= FORKSERVER_SINCE:
         return False
-    return any(_is_default(site) and (file.is_script or _finds_tasks_here(site, file)) for site in file.sites)
+    return any(_is_default(site) and (_is_program(file) or _finds_tasks_here(site, file)) for site in file.sites)
+
+
+def _is_program(file: FileFacts) -> bool:
+    """It is run, not imported: the call itself, which is visible work of module level, does not tell."""
+    return file.guard is not None or file.text.startswith("#!")
 
 
 def _finds_tasks_here(site: PoolSite, file: FileFacts) -> bool:
@@ -121,6 +126,8 @@ def _at_import(call: LibraryCall, file: FileFacts) -> Finding:
         call.point.span,
         "every worker imports this file and sets the start method again, which raises a RuntimeError: no worker can start",
         label="runs again in every worker",
+        # mostly a question of the platform
+        severity="warning" if any(step.block.kind == "if" for step in call.point.path) else None,
         notes=() if fix else ("set it below the main guard, or give the pool a context: `get_context(..).Pool(..)`",),
         fix=fix,
     )
@@ -130,7 +137,7 @@ def _guarded(call: LibraryCall, file: FileFacts) -> Fix | None:
     """The call below a main guard, where it is a statement of module level of a script whose pools wait for the guard."""
     statement = call.point.statement
     plain = call.function == MODULE_SCOPE and not call.point.path and statement.form == "expression" and statement.alone
-    if not (plain and file.is_script) or any(start(site, file) for site in file.sites if site.is_process):
+    if not (plain and _is_program(file)) or any(start(site, file) for site in file.sites if site.is_process):
         return None
     opening, *others = deeper(file.text, statement.span)
     head = insert(opening.start, f"{GUARD}{newline(file.text)}{opening.replacement}")
