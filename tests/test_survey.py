@@ -1335,3 +1335,41 @@ def test_who_reads_and_changes_what_workers_get() -> None:
     last = facts.sites[0].operations[-1].point
     assert [before(last, access.point) for access in facts.accesses[0]] == [False] * 2 + [True] * 6
     assert facts.cut(facts.accesses[0][2].point.span) == "COUNT"
+
+
+def test_functions_that_only_a_library_call_names() -> None:
+    facts = survey(
+        """
+        import signal
+        from multiprocessing import Pool
+        def handler(number, frame): ...
+        if __name__ == "__main__":
+            signal.signal(signal.SIGTERM, handler)
+            with Pool() as pool:
+                pool.map(len, [])
+        """
+    )
+    (given,) = [call.arguments[1].value for call in facts.library_calls if call.api == "signal.signal"]
+    assert given.function is not None
+    assert facts.functions[given.function].name == "handler"
+
+
+def test_the_call_of_a_decorator_that_is_an_object() -> None:
+    facts = survey(
+        """
+        from multiprocessing import Pool
+        class Configured:
+            def __call__(self, function):
+                def wrapper(x): return function(x)
+                return wrapper
+        @Configured()
+        def task(x): ...
+        Pool(2).map(task, [1])
+        """
+    )
+    assert "Configured.__call__" in {function.qualname for function in facts.functions.values()}
+
+
+@pytest.mark.parametrize("body", ["[*results]", "return [1, *results]", "(*results, 1)", "{1, *results}"])
+def test_a_star_in_a_display_reads_an_iterator(body: str) -> None:
+    assert uses("results = executor.map(work, xs)\n" + body) == ([("consume", "direct")], True)

@@ -72,7 +72,10 @@ class FunctionTable:
                 found = self.functions[number] = self._function(number)
                 todo.extend(found.calls)
                 todo.extend(value.function for value in found.decorator_values if value.function is not None)
-                self.need_class(*(value.class_id for value in found.decorator_values))
+                for cls in [value.class_id for value in found.decorator_values if value.class_id is not None]:
+                    self.need_class(cls)
+                    call = self.solution.find_method(cls, "__call__")
+                    todo.extend([] if call is None else [call])
 
     def reached(self, *functions: int | None) -> list[Function]:
         """The functions among the facts, and all that they reach."""
@@ -221,8 +224,8 @@ class FunctionTable:
     def library_calls(self) -> tuple[LibraryCall, ...]:
         """Every notable library call of the file."""
         found: list[LibraryCall] = []
-        for number, node in enumerate(self.trace.nodes):
-            if isinstance(node, ir.Call) and self.trace.own(self.trace.frame(number).scope):
+        for number, node in self.trace.calls:
+            if self.trace.own(self.trace.frame(number).scope):
                 found.extend(self._library_call(number, node))
         return tuple(found)
 
@@ -259,11 +262,10 @@ class FunctionTable:
         """(name, reference node, order) of names whose object code of this scope changes."""
         if self._mutations is None:
             self._mutations = {}
-            for number, node in enumerate(self.trace.nodes):
-                if isinstance(node, ir.Call):
-                    callee = self.trace.nodes[node.callee]
-                    if isinstance(callee, ir.Attribute) and callee.name in consumers.MUTATORS:
-                        self._mutation(callee.base, number)
+            for number, call in self.trace.calls:
+                callee = self.trace.nodes[call.callee]
+                if isinstance(callee, ir.Attribute) and callee.name in consumers.MUTATORS:
+                    self._mutation(callee.base, number)
             for store in self.trace.stores:
                 self._mutation(store.base, store.order)
             for use in self.trace.uses:

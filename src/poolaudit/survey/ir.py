@@ -418,6 +418,8 @@ class Trace:
     imports: list[ImportTrace] = field(default_factory=list)
     stores: list[Stored] = field(default_factory=list)
     uses: list[StatementUse] = field(default_factory=list)
+    calls: list[tuple[int, Call]] = field(default_factory=list)
+    """Every call with its number, in reading order."""
     reads: list[int] = field(default_factory=list)
     """Reference nodes without a target, in reading order."""
     guard: int | None = None

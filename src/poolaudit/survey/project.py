@@ -164,13 +164,12 @@ def wanted(solution: Solution, *, workers: bool) -> set[str]:
     """
     trace = solution.trace
     names: set[str] = set()
-    for number, node in enumerate(trace.nodes):
-        if isinstance(node, ir.Call):
-            names.update(_factories(solution, node))
-            if number in solution.operations:
-                names.update(_tasks(solution, node, solution.operations[number]))
-            elif _gives_away(solution, node):
-                names.update(p.name for p in solution.points(node.callee) if isinstance(p, ExternalObject))
+    for number, node in trace.calls:
+        names.update(_factories(solution, node))
+        if number in solution.operations:
+            names.update(_tasks(solution, node, solution.operations[number]))
+        elif _gives_away(solution, node):
+            names.update(p.name for p in solution.points(node.callee) if isinstance(p, ExternalObject))
     names.update(_bases(solution))
     if workers:
         names.update(_reached(solution))
@@ -226,12 +225,11 @@ def _bases(solution: Solution) -> Iterator[str]:
         solution.trace.functions[solution.trace.frame(call).scope].class_id
         for call in (*solution.operations, *solution.site_apis)
     }
-    for node in solution.trace.nodes:
+    for _, node in solution.trace.calls:
         # self.pool.map(..) where nothing here stores self.pool
-        if isinstance(node, ir.Call):
-            callee = solution.trace.nodes[node.callee]
-            if isinstance(callee, ir.Attribute) and callee.name in _POOL_METHODS and not solution.points(callee.base):
-                users.add(solution.trace.functions[solution.trace.frame(node.callee).scope].class_id)
+        callee = solution.trace.nodes[node.callee]
+        if isinstance(callee, ir.Attribute) and callee.name in _POOL_METHODS and not solution.points(callee.base):
+            users.add(solution.trace.functions[solution.trace.frame(node.callee).scope].class_id)
     for cls in users - {None}:
         assert cls is not None
         yield from solution.external_bases(cls)

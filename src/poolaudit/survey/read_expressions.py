@@ -176,7 +176,10 @@ class ExpressionReader:
     def _call(self, node: cst.Call) -> int:
         callee = self.visit(node.func)
         arguments = self.arguments(node.args)
-        return self.add(ir.Call(callee, arguments), node)
+        call = ir.Call(callee, arguments)
+        number = self.add(call, node)
+        self.trace.calls.append((number, call))
+        return number
 
     def arguments(self, args: Sequence[cst.Arg]) -> tuple[ir.CallArgument, ...]:
         return tuple(

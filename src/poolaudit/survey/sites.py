@@ -119,6 +119,8 @@ class _Assembly:
                 if item.exception is not None:
                     self.functions.need_class(item.exception.class_id)
         self.functions.need_class(*(cls for site in sites for cls in _classes_sent(site)))
+        library_calls = self.functions.library_calls() if sites else ()
+        self.functions.need(*(argument.value.function for call in library_calls for argument in call.arguments))
         names = frozenset(use.name for function in self.functions.functions.values() for use in function.globals)
         in_package = os.path.exists(os.path.join(os.path.dirname(trace.path), "__init__.py"))
         guard = None if trace.guard is None else self.describer.block(trace.guard)
@@ -130,7 +132,7 @@ class _Assembly:
             functions=self.functions.functions,
             classes=self.functions.classes,
             globals=self.functions.module_globals(names),
-            library_calls=self.functions.library_calls() if sites else (),
+            library_calls=library_calls,
             imports=tuple(self._imports()),
             guard=guard,
             is_script=shebang or guard is not None or (trace.visible_work and not in_package),
@@ -152,9 +154,9 @@ class _Assembly:
 
     def _start_method(self) -> str | None:
         found: set[str] = set()
-        for number, node in enumerate(self.trace.nodes):
-            own = self.trace.own(self.trace.frame(number).scope)
-            if isinstance(node, ir.Call) and own and self.solution.external(node.callee) == "multiprocessing.set_start_method":
+        for number, node in self.trace.calls:
+            called = self.solution.external(node.callee)
+            if called == "multiprocessing.set_start_method" and self.trace.own(self.trace.frame(number).scope):
                 value = self.describer.value(node.arguments[0].value) if node.arguments else None
                 found.add(value.const if value is not None and isinstance(value.const, str) else "unknown")
         if not found:

@@ -33,8 +33,12 @@ Leaf = SiteObject | HandleObject
 Via = Literal["direct", "view", "collection", "item"]
 
 
+_ATOMS = (ir.Reference, ir.Constant, ir.External, ir.FunctionValue, ir.ClassValue, ir.ParameterValue)
 _WRAPPERS = 8
 """How many lazy wrappers around one another are named."""
+
+
+_TRACKED = (SiteObject, HandleObject, ResultObject, ContainerObject, BoundObject)
 
 
 class Consumer(NamedTuple):
@@ -84,31 +88,35 @@ class UseTable:
                 block = self.trace.blocks[node.block]
                 if block.iterable is not None:
                     self._views[number] = [block.iterable]
-            elif isinstance(node, ir.Call):
-                names = {canonical(p.name) for p in self.solution.points(node.callee) if isinstance(p, ExternalObject)}
-                if names & consumers.LAZY or "builtins.map" in names:
-                    sources = [argument.value for argument in node.arguments]
-                    self._views[number] = sources
-                    self._views["pairs", number] = sources
+        for number, call in self.trace.calls:
+            names = {canonical(p.name) for p in self.solution.points(call.callee) if isinstance(p, ExternalObject)}
+            if names & consumers.LAZY or "builtins.map" in names:
+                sources = [argument.value for argument in call.arguments]
+                self._views[number] = sources
+                self._views["pairs", number] = sources
 
     def _find_holders(self) -> None:
-        for points in (self.solution.points(number) for number in range(len(self.trace.nodes))):
-            for value in points:
-                if isinstance(value, HandleObject):
-                    self._handle_kinds.setdefault(value.call, set()).add(value.kind)
+        tracked = [
+            (number, value)
+            for number in range(len(self.trace.nodes))
+            for value in self.solution.points(number)
+            if type(value) in _TRACKED
+        ]
+        for _, value in tracked:
+            if isinstance(value, HandleObject):
+                self._handle_kinds.setdefault(value.call, set()).add(value.kind)
         self._find_contents()
-        for number in range(len(self.trace.nodes)):
-            for value in self.solution.points(number):
-                method = ""
-                leaves: dict[Leaf, Via]
-                if isinstance(value, BoundObject):
-                    if not isinstance(value.owner, (SiteObject, HandleObject)):
-                        continue
-                    leaves, method = {value.owner: "direct"}, value.name
-                else:
-                    leaves = self.leaves(value)
-                for leaf, via in leaves.items():
-                    self.holders.setdefault(leaf, []).append(Holder(number, via, method))
+        for number, value in tracked:
+            method = ""
+            leaves: dict[Leaf, Via]
+            if isinstance(value, BoundObject):
+                if not isinstance(value.owner, (SiteObject, HandleObject)):
+                    continue
+                leaves, method = {value.owner: "direct"}, value.name
+            else:
+                leaves = self.leaves(value)
+            for leaf, via in leaves.items():
+                self.holders.setdefault(leaf, []).append(Holder(number, via, method))
 
     def leaves(self, value: Object) -> dict[Leaf, Via]:
         """The pools and handles that an object is or contains."""
@@ -157,6 +165,8 @@ class UseTable:
                 self.consumers.setdefault(node, []).append(Consumer(kind, taker, index))
 
         for number, node in enumerate(self.trace.nodes):
+            if type(node) in _ATOMS:
+                continue
             if isinstance(node, ir.Call):
                 note(node.callee, "callee", number)
                 for index, argument in enumerate(node.arguments):
@@ -168,6 +178,11 @@ class UseTable:
                 if node.written:
                     for part in node.parts:
                         note(part, "choice", number)
+            elif isinstance(node, ir.Display):
+                for element in (*node.keys, *node.elements):
+                    note(element, "display", number)
+                for star in node.stars:
+                    note(star, "star", number)
             else:
                 kind = type(node).__name__.lower()
                 for operand in ir.operands(node):
@@ -296,6 +311,9 @@ class UseTable:
             if isinstance(leaf, HandleObject) and leaf.kind == "iterator":
                 # once for all targets of one unpacking
                 yield self._use("consume", holder.node, self.trace.node_frames[taker], holder)
+        elif kind == "star" and holder.via in ("direct", "view"):
+            if isinstance(leaf, HandleObject) and leaf.kind == "iterator":
+                yield self._at(taker, "consume", holder)
         elif kind == "awaited" and holder.via == "direct":
             yield self._at(taker, "await", holder)
         elif kind == "statement":

@@ -62,6 +62,11 @@ class Describer:
         self._blocks: dict[int, Block] = {}
         self._statements: dict[int, Statement] = {}
         self._describing: set[int] = set()
+        self._endless = {
+            record.scope
+            for record in self.trace.blocks
+            if record.kind == "while" and record.forever and record.leaves.isdisjoint({"break", "return"})
+        }
         self.mentioned: set[int] = set()
         """Functions that a point lies in or a value leads to."""
 
@@ -371,10 +376,7 @@ class Describer:
 
     def runs_forever(self, function: int) -> bool:
         """Its body holds a `while True` that nothing leaves."""
-        return any(
-            record.scope == function and record.kind == "while" and record.forever and not record.leaves & {"break", "return"}
-            for record in self.trace.blocks
-        )
+        return function in self._endless
 
     def is_awaited(self, call: int) -> bool:
         """The call is the whole operand of an `await`, which reading numbers next."""
