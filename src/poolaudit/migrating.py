@@ -121,6 +121,7 @@ class Migration:
             return verify.Rejection("syntax", added.message)
         code = surroundings(facts.text)
         unused = () if code is None or self._is_package() else tuple(unused_imports(code, plan.edits))
+        added, unused = _in_its_place(facts.text, added, unused)
         try:
             patch = edits.apply(facts.text, [(*added, *plan.edits, *unused)])
         except ValueError as error:
@@ -152,6 +153,19 @@ class Migration:
         problems: list[Problem] = []
         found = ask(self._selection.witnesses, facts, self._config.settings, problems)
         return Counter(each.code for each in found if each.severity != "info")
+
+
+def _in_its_place(
+    text: str, added: tuple[edits.Edit, ...], unused: tuple[edits.Edit, ...]
+) -> tuple[tuple[edits.Edit, ...], tuple[edits.Edit, ...]]:
+    """New import lines in the place of an import that goes: a reader sees one line replaced."""
+    if len(added) != 1 or len(unused) != 1:
+        return added, unused
+    (new,), (old,) = added, unused
+    is_line = text[old.start : old.end].endswith("\n") and text[old.start : old.end].startswith(("import ", "from "))
+    if not is_line or not new.replacement.startswith(("import ", "from ")) or not new.replacement.endswith("\n"):
+        return added, unused
+    return (), (edits.Edit(old.start, old.end, new.replacement),)
 
 
 def migrated(migration: Migration) -> tuple[Step, ...]:

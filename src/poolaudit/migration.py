@@ -6,7 +6,7 @@ an API or a syntax tree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,13 +14,14 @@ from poolaudit import discover
 from poolaudit.layout import Layout
 from poolaudit.report import NOT_WRITTEN, Problem, Progress
 from poolaudit.selection import Selection
-from poolaudit.source import ChangedOnDisk, SourceFile, changed, content
+from poolaudit.source import ChangedOnDisk, SourceFile, Unreadable, changed, content, read_bytes
 from poolaudit.source import write as write_source
 from poolaudit.stack import roomy
 from poolaudit.survey.families import MOVABLE_NAMES
 
 if TYPE_CHECKING:
     from poolaudit.config import Config
+    from poolaudit.migrate.mentions import Mention
     from poolaudit.migrate.plan import Direction
     from poolaudit.migrating import Migration, Planned, Step
     from poolaudit.survey.project import Project
@@ -32,6 +33,8 @@ class MigrationPlan:
 
     to: Direction
     files: tuple[Planned, ...]
+    mentions: tuple[Mention, ...]
+    """What speaks of the classes without using them, where any pool can be moved."""
     problems: tuple[Problem, ...]
     targets: tuple[tuple[int, int], ...]
 
@@ -86,7 +89,20 @@ class MigrationRun:
             return found
 
         files = tuple(each for each in roomy(planned) if each.plans or each.problems) if self.sources else ()
-        return MigrationPlan(self._to, files, self.problems, self._config.settings.targets)
+        return MigrationPlan(self._to, files, self._mentions(files), self.problems, self._config.settings.targets)
+
+    def _mentions(self, files: Sequence[Planned]) -> tuple[Mention, ...]:
+        """Annotations, checks and docstrings of files with a pool to be moved, and patches anywhere."""
+        from poolaudit.migrate.mentions import MAY_MENTION, mentions
+
+        movable = {file.path for file in files if any(plan.status != "blocked" for plan in file.plans)}
+        found: list[Mention] = []
+        for path in self._discovery.scanned if movable else ():
+            data = _bytes(path) if path.endswith(".py") else b""
+            if MAY_MENTION.search(data):
+                said = mentions(data.decode("utf-8", "replace"), path)
+                found += (each for each in said if path in movable or each.message.startswith("a string"))
+        return tuple(found)
 
     def moved(self, progress: Progress | None = None) -> Iterator[Moved]:
         """Each file with all the pools that can be moved, moved in memory; files where none can be are left out."""
@@ -150,9 +166,17 @@ class Trial:
         return problem
 
     def take_back(self) -> Problem | None:
-        """The file as it was, which it may be already. Where somebody else has changed it, it is left alone: a problem says so."""
+        """The file as it was, which it may be already. What somebody else has changed is left alone, and a problem says so."""
         problem = _written(changed(self._source, self.step.after), self.step.before)
         return problem and _written(self._source, self.step.before)
+
+
+def _bytes(path: str) -> bytes:
+    """The file; nothing where it cannot be read, which is among the problems."""
+    try:
+        return read_bytes(path)
+    except Unreadable:
+        return b""
 
 
 def write(moved: Moved) -> Problem | None:

@@ -74,7 +74,7 @@ BLOCKERS: dict[str, Reason] = {
         "The executor refuses a chunksize of None or 0, which Pool takes.", "Pass a chunksize that is plainly at least 1."
     ),
     "argument-mutated-after-submit": Reason(
-        "Pool pickles the arguments at once, the executor only when its queue has room: a later change reaches the tasks that"
+        "Pool pickles the arguments within moments, the executor only when its queue has room: a later change reaches the tasks that"
         " wait.",
         "Pass a copy.",
     ),

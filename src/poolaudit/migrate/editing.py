@@ -79,7 +79,19 @@ def unparenthesized(argument: Argument, file: FileFacts) -> str | None:
         text = outer.partition("=")[2].strip() if argument.keyword else outer
     if not (text.startswith("(") and text.endswith(")")):
         return None
-    return re.sub(r",\s*\Z", "", text[1:-1].strip())
+    return _dedented(re.sub(r",\s*\Z", "", text[1:-1].strip()), argument, file)
+
+
+def _dedented(inner: str, argument: Argument, file: FileFacts) -> str:
+    """Lines of a tuple that stood one level deeper. Strings of several lines stay as they are, and the rest with them."""
+    first, *rest = inner.split("\n")
+    start = argument.span.start
+    level = re.match(r"[ \t]*", file.text[file.text.rfind("\n", 0, start) + 1 :])
+    margin = min((len(line) - len(line.lstrip()) for line in rest if line.strip()), default=0)
+    own = len(level[0]) if level is not None else 0
+    if margin <= own or '"""' in inner or "'''" in inner:
+        return inner
+    return "\n".join([first, *(line[margin - own :] for line in rest)])
 
 
 def rename_method(operation: Operation, name: str) -> Edit:

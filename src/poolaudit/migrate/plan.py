@@ -36,15 +36,7 @@ class Definition:
     before: int
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """A place that speaks of the old API and is left alone: an annotation, a patch in a test, a docstring."""
-
-    where: Span
-    message: str
-
-
-Piece: TypeAlias = "Edit | ImportRequest | Definition | Caveat | Blocker | Remark"
+Piece: TypeAlias = "Edit | ImportRequest | Definition | Caveat | Blocker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +48,6 @@ class Plan:
     to: Direction
     blockers: tuple[Blocker, ...] = ()
     caveats: tuple[Caveat, ...] = ()
-    remarks: tuple[Remark, ...] = ()
     edits: tuple[Edit, ...] = ()
     imports: tuple[ImportRequest, ...] = ()
     forms: int = 0
@@ -89,7 +80,6 @@ def add_up(site: int, to: Direction, pieces: Iterable[Piece], forms: int) -> Pla
     blockers: dict[tuple[str, Span], Blocker] = {}
     caveats: dict[str, Caveat] = {}
     definitions: dict[str, Definition] = {}
-    remarks: list[Remark] = []
     edits: list[Edit] = []
     imports: list[ImportRequest] = []
     for piece in pieces:
@@ -102,8 +92,6 @@ def add_up(site: int, to: Direction, pieces: Iterable[Piece], forms: int) -> Pla
                 first = definitions.setdefault(piece.name, piece)
                 if piece.before < first.before:
                     definitions[piece.name] = piece
-            case Remark():
-                remarks.append(piece)
             case ImportRequest():
                 imports.append(piece)
             case Edit():
@@ -113,10 +101,9 @@ def add_up(site: int, to: Direction, pieces: Iterable[Piece], forms: int) -> Pla
             blockers = {key: each for key, each in blockers.items() if each.name != name}
     ordered = tuple(sorted(blockers.values(), key=lambda each: (each.where, each.name)))
     named = tuple(sorted(caveats.values(), key=lambda each: each.name))
-    seen = tuple(sorted(remarks, key=lambda each: each.where))
     if ordered:
-        return Plan(site, to, ordered, named, seen, forms=forms)
+        return Plan(site, to, ordered, named, forms=forms)
     # whole lines stand before what else begins at their place, and else the order of the pieces holds
     edits = [*(Edit(each.before, each.before, each.text) for each in definitions.values()), *edits]
     by_place = sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, edit.end))
-    return Plan(site, to, (), named, seen, tuple(by_place), tuple(dict.fromkeys(imports)), forms)
+    return Plan(site, to, (), named, tuple(by_place), tuple(dict.fromkeys(imports)), forms)

@@ -26,6 +26,7 @@ _TITLES = {
     "caveats": "With caveats: rewritten with --unsafe only",
     "blocked": "Blocked",
 }
+_LEFT_ALONE = "Left alone: look at these by hand"
 _STYLES = {"ready": "green", "caveats": "yellow", "blocked": "red"}
 _NAMES = {"executor": "ProcessPoolExecutor", "pool": "Pool"}
 
@@ -93,6 +94,9 @@ def text(plan: MigrationPlan, *, color: bool = False, width: int = WIDTH) -> str
             lines += ["", paint(_TITLES[status], "bold", _STYLES[status])]
         for row in chosen:
             lines += _described(row, paint, width)
+    if plan.mentions:
+        lines += ["", paint(_LEFT_ALONE, "bold")]
+        lines += [f"  {paint(harmless(f'{each.path}:{each.line}'), 'bold')}  {harmless(each.message)}" for each in plan.mentions]
     return "\n".join(lines) + "\n"
 
 
@@ -113,8 +117,6 @@ def _described(row: Row, paint: Paint, width: int) -> list[str]:
         message = f"line {row.line_of(blocker.where)}: {blocker.name}: {blocker.message}"
         lines += wrapped(harmless(message), width, "      ", "        ")
         lines += [paint(line, "dim") for line in wrapped(harmless(f"unlock: {blocker.unlock}"), width, "        ", "          ")]
-    for remark in row.plan.remarks:
-        lines += wrapped(harmless(f"line {row.line_of(remark.where)}: left alone: {remark.message}"), width, "      ", "        ")
     return lines
 
 
@@ -139,7 +141,9 @@ def markdown(plan: MigrationPlan) -> str:
                 lines.append(
                     f"  - [ ] line {row.line_of(blocker.where)}: **{blocker.name}**: {blocker.message}. {blocker.unlock}"
                 )
-            lines += [f"  - line {row.line_of(remark.where)}: left alone: {remark.message}" for remark in row.plan.remarks]
+    if plan.mentions:
+        lines += ["", f"## {_LEFT_ALONE}", ""]
+        lines += [f"- [ ] `{each.path}:{each.line}` {each.message}" for each in plan.mentions]
     return "\n".join(lines) + "\n"
 
 
@@ -154,6 +158,7 @@ def json(plan: MigrationPlan) -> bytes:
         "to": plan.to,
         "target_versions": [f"{major}.{minor}" for major, minor in plan.targets],
         "pools": [_pool(row) for row in found],
+        "mentions": [{"path": each.path, "line": each.line, "message": each.message} for each in plan.mentions],
         "problems": [
             {"path": each.path, "code": each.code, "message": each.message, "line": each.line, "column": each.column}
             for each in (*plan.problems, *(problem for file in plan.files for problem in file.problems))
@@ -184,5 +189,4 @@ def entry(plan: Plan, sources: Sources, path: str) -> dict[str, object]:
             }
             for each in plan.blockers
         ],
-        "remarks": [{"line": sources.line(each.where), "message": each.message} for each in plan.remarks],
     }
