@@ -267,6 +267,48 @@ def test_override_refuses(tmp_path: Path, options: dict[str, object], message: s
 
 
 @pytest.mark.parametrize(
+    ("constraint", "minors"),
+    [
+        ("^3.9", "9 10 11 12 13 14"),
+        ("^3.12.4", "12 13 14"),
+        ("~3.9", "9"),
+        ("~3.9.1", "9"),
+        ("~3", "8 9 10 11 12 13 14"),
+        ("3.11.*", "11"),
+        ("3.11", "11"),
+        ("==3.11.4", "11"),
+        ("*", "8 9 10 11 12 13 14"),
+        (">=3.10, <3.13", "10 11 12"),
+        (">=3.10 <3.13", "10 11 12"),
+        (">=3.9,<4.0,!=3.9.7", "9 10 11 12 13 14"),
+        (">3.9,!=3.11.*", "9 10 12 13 14"),
+        ("~3.8 || ^3.13", "8 13 14"),
+        ("~3.8|~3.10", "8 10"),
+        ("^2.7", "8"),
+    ],
+)
+def test_what_poetry_requires(tmp_path: Path, constraint: str, minors: str) -> None:
+    write(tmp_path, "pyproject.toml", f'[tool.poetry]\nname = "x"\n[tool.poetry.dependencies]\npython = "{constraint}"\n')
+    (tmp_path / "src").mkdir()
+    found = load(tmp_path / "src")
+    assert found.settings.targets == tuple((3, int(minor)) for minor in minors.split())
+    assert found.settings.declared
+    assert (found.root, found.anchored) == (tmp_path, True)
+
+
+@pytest.mark.parametrize("value", ['"nonsense"', "3", '"^3.x"', "{version = 3}"])
+def test_a_constraint_that_poetry_would_not_take(tmp_path: Path, value: str) -> None:
+    write(tmp_path, "pyproject.toml", f"[tool.poetry.dependencies]\npython = {value}\n")
+    with pytest.raises(ConfigError, match=r"pyproject\.toml:2: `python` (is no version specifier|must be a string)"):
+        load(tmp_path)
+
+
+def test_the_standard_beats_poetry(tmp_path: Path) -> None:
+    write(tmp_path, "pyproject.toml", '[project]\nrequires-python = ">=3.13"\n[tool.poetry.dependencies]\npython = "^3.9"\n')
+    assert load(tmp_path).settings.targets == ((3, 13), (3, 14))
+
+
+@pytest.mark.parametrize(
     ("name", "text"),
     [
         ("setup.cfg", "[options]\npython_requires = >=3.9,<3.12\n"),

@@ -166,19 +166,23 @@ def _file(folders: Sequence[Path]) -> Path | None:
 
 
 def _project(folders: Sequence[Path], *, lenient: bool) -> tuple[Path | None, tuple[Version, ...] | None]:
-    """The nearest folder with a pyproject.toml that has a [project] table, or a setup.py, and the Pythons that it requires."""
+    """The nearest folder whose pyproject.toml is a project's, or that has a setup.py, and the Pythons that it requires."""
     for folder in folders:
         file = folder / "pyproject.toml"
         try:
-            project = _table(_read(file), "project") if file.is_file() else {}
+            content = _read(file) if file.is_file() else {}
+            project, poetry = _table(content, "project"), _table(_table(content, "tool"), "poetry")
             requires = project.get("requires-python")
             if requires is not None:
                 return folder, _required(requires, file)
+            requires = _table(poetry, "dependencies").get("python")
+            if requires is not None:
+                return folder, _required_by_poetry(requires, file)
             setup = folder / "setup.cfg", folder / "setup.py"
             for old, stated in zip(setup, (_in_setup_cfg, _in_setup_py), strict=True):
                 if old.is_file() and (requires := stated(old)) is not None:
                     return folder, _required(requires, old)
-            if project or setup[1].is_file():
+            if project or poetry or setup[1].is_file():
                 return folder, None
         except ConfigError:
             if not lenient:
@@ -369,11 +373,38 @@ def _targets(versions: Sequence[str], where: str) -> tuple[Version, ...]:
     return tuple(sorted(found))
 
 
-def _required(specifier: object, file: Path) -> tuple[Version, ...]:
+def _required_by_poetry(constraint: object, file: Path) -> tuple[Version, ...]:
+    """The Pythons of Poetry's own syntax, `^3.9 || ~3.7`: https://python-poetry.org/docs/dependency-specification/"""
+    alternatives = re.split(r"\|\|?", constraint) if isinstance(constraint, str) else [constraint]
+    found = {version for each in alternatives for version in _required(_standard(each), file, "python")}
+    return tuple(sorted(found))
+
+
+def _standard(constraint: object) -> object:
+    """One of Poetry's alternatives as a version specifier; what is none of them stays as it is, for a complaint."""
+    if not isinstance(constraint, str) or not re.fullmatch(r"(?:[\s,]*(?:[<>]=?|[~^!=]=?)?\s*[\d.*]+)+\s*", constraint):
+        return constraint
+    parts = []
+    for sign, version in re.findall(r"([<>~^!=]*)\s*([\d.*]+)", constraint):
+        numbers = version.removesuffix(".*").split(".")
+        if version == "*":
+            continue
+        if sign in ("^", "~"):
+            # ^3.9 and ~3 go up to 4, ~3.9 and ~3.9.1 up to 3.10
+            same = numbers[:1] if sign == "^" or len(numbers) == 1 else numbers[:2]
+            parts += [f">={'.'.join(numbers)}", f"=={'.'.join(same)}.*"]
+        elif sign in ("", "=", "=="):
+            parts.append(f"=={'.'.join(numbers)}" if len(numbers) > 2 else f"=={'.'.join(numbers)}.*")
+        else:
+            parts.append(f"{sign}{version}")
+    return ",".join(parts)
+
+
+def _required(specifier: object, file: Path, key: str = "requires-python") -> tuple[Version, ...]:
     """The known minors of which some release satisfies requires-python; the nearest known one where it is beyond them all."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-    value = _Value(file, "requires-python", specifier)
+    value = _Value(file, key, specifier)
     if not isinstance(specifier, str):
         raise value.error("must be a string")
     try:
