@@ -95,7 +95,16 @@ def test_the_command_of_libcst_finds_them(tmp_path: Path) -> None:
     (tmp_path / ".libcst.codemod.yaml").write_text("modules: []\n")
     file = tmp_path / "job.py"
     file.write_text(textwrap.dedent(POOL).lstrip())
-    command = [sys.executable, "-m", "libcst.tool", "codemod", "--no-format", "-x", "poolaudit.codemods.PoolToExecutor", str(file)]
+    command = [
+        sys.executable,
+        "-m",
+        "libcst.tool",
+        "codemod",
+        "--no-format",
+        "-x",
+        "poolaudit.codemods.PoolToExecutor",
+        str(file),
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert file.read_text() == textwrap.dedent(EXECUTOR).lstrip()

@@ -90,6 +90,7 @@ class Migration:
     def step(self) -> Step | None:
         """The next pool that can be moved, as text; None when there is none left. Nothing is taken over yet."""
         planned = self.planned()
+        self.problems += (each for each in planned.problems if each not in self.problems)
         if planned.facts is None:
             return None
         for plan in planned.plans:

@@ -74,8 +74,8 @@ BLOCKERS: dict[str, Reason] = {
         "The executor refuses a chunksize of None or 0, which Pool takes.", "Pass a chunksize that is plainly at least 1."
     ),
     "argument-mutated-after-submit": Reason(
-        "Pool pickles the arguments within moments, the executor only when its queue has room: a later change reaches the tasks that"
-        " wait.",
+        "Pool pickles the arguments within moments, the executor only when its queue has room: a later change reaches the tasks"
+        " that wait.",
         "Pass a copy.",
     ),
     "task-exits": Reason(

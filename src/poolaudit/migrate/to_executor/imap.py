@@ -35,7 +35,7 @@ def iterator(move: Move, operation: Operation) -> Iterator[Piece]:
             yield insert(chunksize.span.start, "chunksize=")
     tasks = operation.argument("iterable", 1)
     many = tasks is not None and is_many(tasks.value)
-    if many and (chunksize is None or chunksize.value.const == 1) and is_tiny(move, operation):
+    if many and is_tiny(move, operation):
         yield caveat("slower-per-task")
     yield from read_whole(move, operation)
 
