@@ -41,6 +41,8 @@ class Death:
     way: Way = START
     function: Function | None = None
     """The function that the place is in; None: the task is the call itself."""
+    depth: int = 0
+    """How many calls lead from the task's function to that one."""
 
 
 def deaths(task: Task | None, file: FileFacts) -> Iterator[Death]:
@@ -63,7 +65,7 @@ def _deaths(ran: Ran, file: FileFacts) -> Iterator[Death]:
         caught = kind == "raised" and way.caught & _CATCHES_EXIT
         meant = "KeyboardInterrupt" in way.handling or any(map(_ORPHAN.search, way.conditions))
         if not caught and not meant:
-            yield Death(kind, name, where, way, ran.function)
+            yield Death(kind, name, where, way, ran.function, len(ran.callers))
 
 
 def _places(function: Function, file: FileFacts) -> Iterator[tuple[Kind, str, Span]]:

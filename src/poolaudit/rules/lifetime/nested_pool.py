@@ -26,7 +26,9 @@ from poolaudit.needs.workers import PROCESS_STARTERS
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 
-_STARTS = {f"{name}().start": name for name in PROCESS_STARTERS} | {"multiprocessing.Manager": "multiprocessing.Manager"}
+_STARTS = {f"{name}().start": name for name in PROCESS_STARTERS} | {
+    name: name for name in ("multiprocessing.Manager", "multiprocessing.Pool", "multiprocessing.pool.Pool")
+}
 _CATCHES = frozenset({"", "AssertionError", "Exception", "BaseException"})
 _CHOICE = re.compile(
     r"job|worker|proc|parallel|thread|pool|cpu|core|serial|daemon|main|child|nest|executor|__name__", re.IGNORECASE
@@ -85,15 +87,12 @@ def _started(task: Task, file: FileFacts) -> Iterator[_Child]:
     if not any(function.pools or any(call.api in _STARTS for call in function.library_calls) for function in code_of(task, file)):
         return
     for ran in run_by(task, file):
-        for index in ran.function.pools:
-            inner = file.sites[index]
-            # an executor starts its workers with the first task
-            if inner.is_process and not inner.conditional and (inner.kind == "pool" or inner.operations):
-                yield _Child(inner.api.rpartition(".")[2], inner.point.span, way_to(inner.point.span, ran, file), ran)
-        for call in ran.function.library_calls:
-            if call.api in _STARTS:
-                span = call.point.span
-                yield _Child(_STARTS[call.api].rpartition(".")[2], span, way_to(span, ran, file), ran)
+        places = [(_STARTS[call.api], call.point.span) for call in ran.function.library_calls if call.api in _STARTS]
+        pools = [file.sites[index] for index in ran.function.pools if file.sites[index].is_process]
+        # an executor starts its workers with the first task
+        places += [(inner.api, inner.point.span) for inner in pools if inner.kind == "pool" or inner.operations]
+        for api, span in places:
+            yield _Child(api.rpartition(".")[2], span, way_to(span, ran, file), ran)
 
 
 RULE = Rule(code="PA407", name="nested-pool", severity="error", check=check, supersedes=("PA101",), doc=__doc__)

@@ -8,8 +8,9 @@ When it is fine: SystemExit is caught in the worker, or in the parent around the
 forked ends by os._exit. Code that handles BrokenProcessPool, or that waits for a Pool with a timeout, is ready for the
 end of a worker.
 
-Limitations: only code that the task is seen to run. Reached on a condition only, it is a warning. There is no fix:
-raise an exception that says what is wrong, and let the parent decide to exit.
+Limitations: only code that the task is seen to run. Reached on a condition only, it is a warning; further than one
+call from the task it is likely as well. There is no fix: raise an exception that says what is wrong, and let
+the parent decide to exit.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from poolaudit.facts import FileFacts, Handler, Operation, PoolSite, Span, Task
 from poolaudit.needs.workers import BROKEN, handlers
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
+
+_NEAR = 1
+"""One call. What lies further from the task is seldom written with the worker in mind, and seldom run there."""
 
 _CATCH_EXIT = frozenset({"builtins.SystemExit", "builtins.BaseException"})
 
@@ -55,6 +59,7 @@ def check_file(file: FileFacts, settings: Settings) -> Iterator[Finding]:
             f"`{name}` exits in a worker by `{death.name}`: {_harm(death, worst.operation, worst.site)}",
             label="runs in a worker",
             severity="error" if death.way.always else "warning",
+            confidence="certain" if death.way.always or death.depth <= _NEAR else "likely",
             related=(*ends, *(Related(each.task.span, "the task") for each in alike if each.task.span != where)),
         )
 

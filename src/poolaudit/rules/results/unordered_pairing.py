@@ -16,10 +16,12 @@ order of their list instead of by as_completed, which no edit does.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
 from poolaudit.edits import Caveat, Fix, replace
+from poolaudit.evidence.expressions import parse
 from poolaudit.evidence.rounds import one_worker
 from poolaudit.facts import Block, FileFacts, Operation, PoolSite, Use, Value
 from poolaudit.rule import Confidence, Finding, Rule
@@ -62,13 +64,20 @@ def _paired(use: Use, operation: Operation, file: FileFacts) -> Confidence | Non
     )
     if inputs is None or (loop is not None and _is_idle(use, loop, file)):
         return None
-    written = {inputs.text, *inputs.names}
+    written = {inputs.text, *inputs.names, *_drawn_from(inputs, file)}
     if any(partner.text in written for partner in use.partners):
         return "certain"
     if use.api == "builtins.enumerate" or any(map(_counts, use.partners)):
         indexed = loop is not None and any(_indexed(name, target, loop, file) for name in written for target in loop.targets)
         return "certain" if indexed else None
     return "likely" if use.partners else None
+
+
+def _drawn_from(inputs: Value, file: FileFacts) -> set[str]:
+    """`xs` of `[f(x) for x in xs]`: as many of them, in the same order."""
+    node = parse(inputs.text if inputs.origin is None else file.cut(inputs.origin))
+    clauses = node.generators if isinstance(node, ast.ListComp | ast.GeneratorExp) else []
+    return {ast.unparse(clauses[0].iter)} if len(clauses) == 1 and not clauses[0].ifs else set()
 
 
 def _is_idle(use: Use, loop: Block, file: FileFacts) -> bool:
