@@ -213,6 +213,7 @@ class GlobalUse:
     under_guard: bool
     """The place is below `if __name__ == "__main__":`, directly, not in a function called from there."""
     span: Span
+    """The name. Its statement, where what is read is an import, function or class of module level and nothing else."""
     order: int
     """Evaluation order within `function`."""
     value: Value | None = None

@@ -27,7 +27,7 @@ class AccessTable:
         record = self.trace.functions[scope]
         outer: dict[int, int] = {}
         called: set[int] = set()
-        found: list[int] = []
+        found: list[tuple[int, str]] = []
         for number in range(record.first, record.last):
             node = self.trace.nodes[number]
             if isinstance(node, (ir.Attribute, ir.Subscript)):
@@ -35,16 +35,14 @@ class AccessTable:
             elif isinstance(node, ir.Call):
                 called.add(node.callee)
             elif isinstance(node, ir.Reference) and node.name in names:
-                found.append(number)
-        accesses = (self._access(number, outer, called) for number in found)
-        return tuple(sorted((a for a in accesses if not writes_only or a.how != "read"), key=lambda a: a.point.order))
-
-    def _access(self, reference: int, outer: dict[int, int], called: set[int]) -> Access:
-        how, order, attribute = self._what(reference, outer, called)
-        node = self.trace.nodes[reference]
-        assert isinstance(node, ir.Reference)
-        point = self.describer.point_at(order, self.trace.node_frames[reference], self.describer.span(reference))
-        return Access(node.name, attribute, how, point)
+                found.append((number, node.name))
+        accesses = []
+        for number, name in found:
+            how, order, attribute = self._what(number, outer, called)
+            if how != "read" or not writes_only:
+                point = self.describer.point_at(order, self.trace.node_frames[number], self.describer.span(number))
+                accesses.append(Access(name, attribute, how, point))
+        return tuple(sorted(accesses, key=lambda access: access.point.order))
 
     def _what(
         self, reference: int, outer: dict[int, int], called: set[int]

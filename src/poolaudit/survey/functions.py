@@ -59,6 +59,7 @@ class FunctionTable:
         self.trace = describer.trace
         self.functions: dict[int, Function] = {}
         self.classes: dict[int, ClassFact] = {}
+        self._definitions: dict[tuple[str, int], bool] = {}
         self._mutations: dict[int, list[tuple[int, str, int]]] | None = None
 
     # -- functions
@@ -197,7 +198,11 @@ class FunctionTable:
 
     def _library_call(self, number: int, node: ir.Call) -> Iterator[LibraryCall]:
         api = self.solution.external(node.callee)
-        if api is None or not (api.startswith(_NOTABLE_PREFIXES) or api in ("builtins.exit", "builtins.quit", "builtins.open")):
+        if (
+            api is None
+            or api.startswith("os.path.")
+            or not (api.startswith(_NOTABLE_PREFIXES) or api in ("builtins.exit", "builtins.quit", "builtins.open"))
+        ):
             return
         frame = self.trace.frame(number)
         callee = self.trace.nodes[node.callee]
@@ -313,17 +318,29 @@ class FunctionTable:
 
     def _use(self, name: str, how: Literal["read", "mutate"], node: int, order: int) -> GlobalUse:
         frame = self.trace.frame(node)
+        defined = how == "read" and self._is_plain_definition(name, self.trace.functions[frame.scope].module)
         return GlobalUse(
             name=self._global_name(name, frame.scope),
             how=how,
             function=self._scope(frame),
             under_guard=frame.under_guard and self.trace.functions[frame.scope].is_module,
-            span=self.describer.span(node),
+            span=self.describer.statement(frame.statement).span if defined else self.describer.span(node),
             order=order,
             in_try=self._within(frame, "try"),
             conditional=self._within(frame, "if", "match", "for", "while"),
             point=self.describer.point_at(order, self.trace.node_frames[node]) if how == "mutate" else None,
         )
+
+    def _is_plain_definition(self, name: str, module: int) -> bool:
+        """Only imports, functions and classes of module level go by that name."""
+        found = self._definitions.get((name, module))
+        if found is None:
+            bounds = self.trace.functions[module].bindings.get(name, ())
+            found = self._definitions[name, module] = all(
+                bound.binding in ("import", "function", "class") and not self.trace.frames[bound.frame].under_guard
+                for bound in bounds
+            )
+        return found
 
     def _scope(self, frame: ir.Frame) -> int:
         """The scope's id; every module's own level is MODULE_SCOPE."""
