@@ -6,10 +6,11 @@ Knows small programs and what is said of them. Must never know more of a rule th
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 import pytest
 
-from poolaudit import catalog, edits
+from poolaudit import catalog, config, edits, engine
 from poolaudit.facts import FileFacts
 from poolaudit.judge import ask
 from poolaudit.report import Problem
@@ -126,8 +127,9 @@ def test_worker_after_pool_needs_fork() -> None:
 TABLE = """
 LIMIT = SAME = 1
 TABLE = {}
+DAY = time.strftime('%A')
 def work(number):
-    return number * LIMIT * SAME + len(TABLE)
+    return number * LIMIT * SAME + len(TABLE) + len(DAY)
 def load():
     TABLE.update(one=1)
 def limit():
@@ -155,6 +157,7 @@ def limit():
         ("for step in range(3):\n    with Pool(2) as pool:\n        pool.map(work, [1])\n    TABLE[step] = 1", None),
         # no difference, or not for the workers
         ("with Pool(2) as pool:\n    SAME = 1\n    pool.map(work, [1])", None),
+        ("with Pool(2) as pool:\n    DAY = time.strftime('%A')\n    pool.map(work, [1])", None),
         ("with Pool(2) as pool:\n    LIMIT = 2\n    pool.map(first, [1])", None),
         ("with Pool(2, maxtasksperchild=1) as pool:\n    LIMIT = 2\n    pool.map(work, [1])", None),
         ("with Pool(2, limit) as pool:\n    LIMIT = 2\n    pool.map(work, [1])", None),
@@ -168,7 +171,7 @@ def limit():
 def test_global_after_pool(main: str, names: str | None) -> None:
     for body in (
         f'{TABLE}\nif __name__ == "__main__":\n{textwrap.indent(main, "    ")}',
-        f"{TABLE}\ndef main():\n    global LIMIT, SAME\n{textwrap.indent(main, '    ')}{MAIN}",
+        f"{TABLE}\ndef main():\n    global LIMIT, SAME, DAY\n{textwrap.indent(main, '    ')}{MAIN}",
     ):
         messages = [each.message for each in found(LATE_GLOBAL, body)]
         assert [f"reads {names}, " in message for message in messages] == ([True] if names else [])
@@ -379,6 +382,9 @@ def test_a_lock_of_both_makes_it_certain() -> None:
     assert finding.confidence == "certain"
     assert "`LOCK`" in finding.message
     assert threads(main, shared, NEW) == []
+    assert threads(main, f"{shared}os.register_at_fork(after_in_child=print)\n") == []
+    renewed = "LOCK = threading.Lock()\ndef both():\n    global LOCK\n    LOCK = threading.Lock()\n    with LOCK: pass\n"
+    assert [each.confidence for each in threads(main, renewed)] == ["likely"]
 
 
 # --- PA310
@@ -469,6 +475,12 @@ def test_inherited_signal_handler(main: str, confidence: str | None) -> None:
     assert [each.confidence for each in handlers(main)] == ([confidence] if confidence else [])
 
 
+def test_a_pool_that_is_killed_after_a_failure_only() -> None:
+    work = "pool = Pool(2)\ntry:\n    pool.map(first, [1])\n    pool.close()\nexcept OSError:\n    pool.terminate()\npool.join()"
+    assert [each.severity for each in handlers(NOTE + work)] == ["warning"]
+    assert [each.severity for each in handlers(NOTE + POOL)] == ["error"]
+
+
 def test_asyncio_handles_signals_in_the_parent() -> None:
     body = """
     async def serve():
@@ -518,6 +530,25 @@ def test_duplicated_random_state(top: str, draw: str, main: str, count: int) -> 
         body = body.replace("RNG.random()\ndef work", "0\ndef work")
     body += f"def main():\n    {main or 'pass'}\n    with Pool(2) as pool:\n        pool.map(work, range(4))"
     assert len(found(RANDOM, body + MAIN)) == count
+
+
+def test_a_generator_of_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("draws.py").write_text("import random\n\nRNG = random.Random()\n\n\ndef draw(number):\n    return RNG.random()\n")
+    Path("main.py").write_text(
+        "from multiprocessing import Pool\n\nfrom draws import draw\n\n"
+        'if __name__ == "__main__":\n    with Pool(2) as pool:\n        print(pool.map(draw, range(4)))\n'
+    )
+    report = engine.audit(["main.py"], config.override(config.load("."), select=("PA312",)))
+    (finding,) = [each.finding for file in report.files for each in file.findings]
+    assert finding.related[0].where.path == "draws.py"
+
+
+def test_one_worker_repeats_nothing() -> None:
+    main = "def main():\n    with Pool(1) as pool:\n        pool.map(work, [1])"
+    body = "RNG = random.Random()\ndef work(number):\n    return RNG.random()\n" + main
+    assert found(RANDOM, body + MAIN) == []
+    assert len(found(RANDOM, body.replace("Pool(1)", "Pool(2)") + MAIN)) == 1
 
 
 def test_random_state_follows_the_start_method() -> None:

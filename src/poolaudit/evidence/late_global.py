@@ -117,9 +117,9 @@ def _conditions(point: Point) -> set[tuple[int, str]]:
 
 
 def _same(value: Value, other: Value | None) -> bool:
-    """Both are the same constant."""
+    """Both are the same constant, or written in the same words."""
     if other is None or value.kind != "const" or other.kind != "const":
-        return False
+        return other is not None and value.text == other.text
     return type(value.const) is type(other.const) and value.const == other.const
 
 

@@ -33,7 +33,8 @@ class Repeated:
     """A state that several workers begin with."""
 
     name: str
-    """How the program calls it: the variable, or the module."""
+    """The variable, or 'random' or 'numpy.random' for the state behind the functions of a module."""
+    of_module: bool
     where: Point
     """Where it is made or seeded."""
     forked: bool
@@ -50,8 +51,9 @@ def repeated(code: tuple[Function, ...], prepared: tuple[Function, ...], fork: P
     own = {use.name for function in prepared for use in function.globals if use.how != "read"}
     for name in sorted({use.name for function in code for use in function.globals} - own):
         made = _generator(file.globals.get(name, ()))
-        if made is not None and earlier(made, fork, file):
-            yield Repeated(name, made, forked=True, imported=False)
+        # what another file makes, it makes when it is imported
+        if made is not None and (made.span.path or earlier(made, fork, file)):
+            yield Repeated(name, False, made, forked=True, imported=False)
     for module in ("random", "numpy.random"):
         if any(_draws(call, module) for function in code for call in function.library_calls):
             yield from _of_module(module, fork, file)
@@ -85,8 +87,9 @@ def _generator(uses: tuple[GlobalUse, ...]) -> Point | None:
     assigned = [use for use in uses if use.how == "assign"]
     if len(assigned) != 1 or assigned[0].value is None:
         return None
-    value = assigned[0].value
-    return assigned[0].point if value.kind == "call" and value.api in GENERATORS else None
+    only, value = assigned[0], assigned[0].value
+    elsewhere = bool(only.span.path) and (only.function != MODULE_SCOPE or only.under_guard)
+    return only.point if value.kind == "call" and value.api in GENERATORS and not elsewhere else None
 
 
 def _of_module(module: str, fork: Point, file: FileFacts) -> Iterator[Repeated]:
@@ -98,7 +101,7 @@ def _of_module(module: str, fork: Point, file: FileFacts) -> Iterator[Repeated]:
         imported = fixed and call.function == MODULE_SCOPE and not call.under_guard
         forked = module == "numpy.random" and earlier(call.point, fork, file)
         if imported or forked:
-            yield Repeated(module, call.point, forked=forked, imported=imported)
+            yield Repeated(module, True, call.point, forked=forked, imported=imported)
             return
 
 

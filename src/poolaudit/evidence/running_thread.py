@@ -13,6 +13,7 @@ from poolaudit.facts import FileFacts, Function, LibraryCall, Point, PoolSite
 
 _STARTS = ("threading.Thread().start", "threading.Timer().start", "_thread.start_new_thread")
 _STOPS = ("threading.Thread().join", "threading.Timer().join", "threading.Timer().cancel")
+_SUBMITS = ("submit", "map")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,10 @@ def _later(point: Point, at: Point, file: FileFacts) -> bool:
 
 
 def _threads_start(site: PoolSite, at: Point, file: FileFacts) -> Point | None:
-    """Where the threads of a thread pool have started by then: when it is made, those of an executor with the first task."""
-    if site.workers != "thread" or not site.stdlib or site.foreign:
+    """Where an executor has got a task that its threads may still be at. Those of a ThreadPool are idle most of the time."""
+    if site.workers != "thread" or site.kind != "executor" or not site.stdlib or site.foreign:
         return None
-    points = [site.point] if site.kind == "pool" else [operation.point for operation in site.operations if operation.certain]
+    points = (operation.point for operation in site.operations if operation.certain and operation.method in _SUBMITS)
     return next((point for point in points if earlier(point, at, file)), None)
 
 

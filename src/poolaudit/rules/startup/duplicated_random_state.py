@@ -34,7 +34,9 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
         alone = operation.process_only and operation.sites[0] == site.index and not _unseen_initializer(site)
         if task is None or not code or not alone or seeds(prepared, file):
             continue
-        found = [each for each in repeated(code, prepared, forks(site) or operation.point, file) if each.name not in told]
+        several = site.worker_count is None or site.worker_count.const != 1
+        states = repeated(code, prepared, forks(site) or operation.point, file) if several else ()
+        found = [each for each in states if each.name not in told]
         told.update(each.name for each in found)
         yield from (_inherited(task, each, site, file, settings) for each in found if _severity(each, site, file, settings))
         for value in copied(operation, site, file):
@@ -42,7 +44,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
 
 
 def _inherited(task: Task, state: Repeated, site: PoolSite, file: FileFacts, settings: Settings) -> Finding:
-    drawn = f"`{state.name}`" if state.name in file.names else f"the state of `{state.name}`"
+    drawn = f"the state of `{state.name}`" if state.of_module else f"`{state.name}`"
     return Finding(
         task.span,
         f"`{task.name}` draws from {drawn}, which all workers begin with: they draw the same numbers",

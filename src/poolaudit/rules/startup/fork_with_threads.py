@@ -29,6 +29,8 @@ _LOCKS = frozenset(f"threading.{name}" for name in ("Lock", "RLock", "Condition"
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
     point = forks(site)
+    if any(call.api == "os.register_at_fork" for call in file.library_calls):
+        return  # somebody takes care of forks
     if point is None or settings.severity(site, file, _FORKED) is None:
         return
     threads = list(running(point, file))
@@ -56,8 +58,9 @@ def _message(locks: list[str]) -> str:
 
 
 def _locks(code: tuple[Function, ...], file: FileFacts) -> set[str]:
-    """Names of module level that hold a lock and that the code uses."""
-    names = {use.name for function in code for use in function.globals}
+    """Names of module level that hold a lock, and that the code uses and does not bind anew."""
+    uses = [use for function in code for use in function.globals]
+    names = {use.name for use in uses} - {use.name for use in uses if use.how == "assign"}
     return {
         name
         for name in names

@@ -39,7 +39,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
     yield Finding(
         site.point.span,
         f"workers of this Pool inherit what the parent does on SIGTERM: {_HOW[end.how]} may wait for them for ever",
-        severity=severity,
+        severity="warning" if end.handler else severity,
         confidence="certain" if found.certain else "likely",
         related=(Related(found.call.point.span, f"SIGTERM does not end a process any more: {found.why}"),),
         notes=(
