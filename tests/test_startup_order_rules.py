@@ -564,6 +564,10 @@ def test_random_state_follows_the_start_method() -> None:
     assert severities(*own, "get_context('forkserver')", OLD) == []
     assert severities(*own, "get_context('spawn')", ANY) == []
     assert severities(*own, "mp", WINDOWS) == []
+    fixed = ("RNG = random.Random(42)", "RNG.random()")
+    assert severities(*fixed, "get_context('forkserver')", OLD) == ["error"]
+    assert severities(*fixed, "get_context('spawn')", ANY) == ["error"]
+    assert severities(*fixed, "mp", WINDOWS) == ["warning"]
     seeded = ("random.seed(42)", "random.random()")
     assert severities(*seeded, "mp", OLD) == []
     assert severities(*seeded, "mp", ANY) == ["warning"]

@@ -52,8 +52,10 @@ def repeated(code: tuple[Function, ...], prepared: tuple[Function, ...], fork: P
     for name in sorted({use.name for function in code for use in function.globals} - own):
         made = _generator(file.globals.get(name, ()))
         # what another file makes, it makes when it is imported
-        if made is not None and (made.span.path or earlier(made, fork, file)):
-            yield Repeated(name, False, made, forked=True, imported=False)
+        if made is not None and made.point is not None and (made.span.path or earlier(made.point, fork, file)):
+            fixed = made.value is not None and _is_fixed(made.value.items)
+            imported = fixed and made.function == MODULE_SCOPE and not made.under_guard
+            yield Repeated(name, False, made.point, forked=True, imported=imported)
     for module in ("random", "numpy.random"):
         if any(_draws(call, module) for function in code for call in function.library_calls):
             yield from _of_module(module, fork, file)
@@ -82,14 +84,19 @@ def seeds(prepared: tuple[Function, ...], file: FileFacts) -> bool:
     return any(_SEEDS.search(file.cut(function.span)) for function in prepared)
 
 
-def _generator(uses: tuple[GlobalUse, ...]) -> Point | None:
+def _generator(uses: tuple[GlobalUse, ...]) -> GlobalUse | None:
     """Where a name gets the generator that is all it is ever bound to."""
     assigned = [use for use in uses if use.how == "assign"]
     if len(assigned) != 1 or assigned[0].value is None:
         return None
     only, value = assigned[0], assigned[0].value
     elsewhere = bool(only.span.path) and (only.function != MODULE_SCOPE or only.under_guard)
-    return only.point if value.kind == "call" and value.api in GENERATORS and not elsewhere else None
+    return only if value.kind == "call" and value.api in GENERATORS and not elsewhere else None
+
+
+def _is_fixed(arguments: tuple[Value, ...]) -> bool:
+    """The first argument is a seed that is written out."""
+    return bool(arguments) and arguments[0].kind == "const" and arguments[0].const is not None
 
 
 def _of_module(module: str, fork: Point, file: FileFacts) -> Iterator[Repeated]:
@@ -97,7 +104,7 @@ def _of_module(module: str, fork: Point, file: FileFacts) -> Iterator[Repeated]:
     for call in file.library_calls:
         if call.api != f"{module}.seed":
             continue
-        fixed = bool(call.arguments) and call.arguments[0].value.kind == "const" and call.arguments[0].value.const is not None
+        fixed = _is_fixed(tuple(argument.value for argument in call.arguments))
         imported = fixed and call.function == MODULE_SCOPE and not call.under_guard
         forked = module == "numpy.random" and earlier(call.point, fork, file)
         if imported or forked:

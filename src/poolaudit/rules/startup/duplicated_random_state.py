@@ -2,9 +2,10 @@
 
 Why it hurts: a forked worker starts with a copy of what the parent had. A generator of module level, random.Random() or
 numpy's default_rng(), and numpy's own state once it is in use, are in the same state in all workers: they draw the same
-numbers, without a word. So do tasks that are handed one generator as an argument: each gets a copy. The functions of
-`random` are seeded anew in a forked worker; a worker that imports the file runs a random.seed(42) of module level
-instead, and repeats the numbers that follow.
+numbers, without a word. So do tasks that are handed one generator as an argument: each gets a copy. A worker that
+imports the file makes a generator of its own, but one with a seed that is written out begins like all others. The
+functions of `random` are seeded anew in a forked worker; a random.seed(42) of module level is run again in a worker
+that imports the file, which then repeats the numbers that follow.
 
 When it is fine: where every worker is meant to draw the same. Where the worker or an initializer seeds. SystemRandom.
 
@@ -79,6 +80,8 @@ def _methods(state: Repeated, file: FileFacts, settings: Settings) -> frozenset[
             methods.add("forkserver")
     if state.imported:
         methods.add("spawn")
+        if state.forked:
+            methods.add("forkserver")
     return frozenset(methods)
 
 
