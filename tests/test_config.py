@@ -327,3 +327,51 @@ def test_unreadable_setup_files_say_nothing(tmp_path: Path) -> None:
     (tmp_path / "setup.cfg").write_text("no section\n")
     (tmp_path / "setup.py").write_text("setup(:\n")
     assert not load(tmp_path).settings.declared
+
+
+# Folders with a configuration of their own
+
+
+@pytest.fixture
+def nested(tmp_path: Path) -> Path:
+    """A root, a folder with its own configuration, and one inside of that with another."""
+    write(
+        tmp_path,
+        "pyproject.toml",
+        '[project]\nrequires-python = ">=3.9"\n[tool.poolaudit]\nignore = ["PA5"]\nfail-on = "error"\n',
+    )
+    (tmp_path / "one" / "two" / "three").mkdir(parents=True)
+    (tmp_path / "one" / "plain").mkdir()
+    write(tmp_path / "one", "pyproject.toml", '[project]\nrequires-python = ">=3.13"\n[tool.poolaudit]\nselect = ["PA502"]\n')
+    write(tmp_path / "one" / "plain", "pyproject.toml", "[tool.other]\n")
+    write(tmp_path / "one" / "two", "poolaudit.toml", 'extend = "../pyproject.toml"\nconfidence = "likely"\n')
+    return tmp_path
+
+
+def test_the_closest_one_counts_and_nothing_is_merged(nested: Path) -> None:
+    closest = config.Closest(config.override(load(nested), ignore=["PA9"]))
+    root, one, two = (closest.of(str(nested / name)) for name in ("a.py", "one/a.py", "one/two/a.py"))
+    assert (root.root, root.ignore, root.select) == (nested, ("PA5", "PA9"), ())
+    assert (one.root, one.ignore, one.select, one.fail_on) == (nested / "one", ("PA9",), ("PA502",), "warning")
+    assert one.settings.targets == ((3, 13), (3, 14))
+    assert (two.root, two.select, two.confidence) == (nested / "one" / "two", ("PA502",), "likely")
+    assert closest.of(str(nested / "one/plain/a.py")) is one
+    assert closest.of(str(nested / "one/two/three/a.py")) is two
+    assert closest.of(str(nested.parent / "a.py")) is root
+    assert list(closest.around(str(nested / "one/two/three"))) == [two, one, root]
+
+
+@pytest.mark.parametrize("options", [{"isolated": True}, {"config_file": "one/pyproject.toml"}])
+def test_one_that_is_given_is_the_only_one(nested: Path, options: dict[str, object]) -> None:
+    if "config_file" in options:
+        options = {"config_file": nested / str(options["config_file"])}
+    found = load(nested, **options)  # type: ignore[arg-type]
+    assert config.Closest(found).of(str(nested / "one/two/a.py")) is found
+
+
+def test_a_bad_one_is_an_error(nested: Path) -> None:
+    write(nested / "one" / "two", "poolaudit.toml", "nonsense = 1\n")
+    closest = config.Closest(load(nested))
+    assert closest.of(str(nested / "one" / "a.py")).select == ("PA502",)
+    with pytest.raises(ConfigError, match=r"two/poolaudit\.toml:1: `nonsense` is unknown"):
+        closest.of(str(nested / "one/two/a.py"))

@@ -135,3 +135,39 @@ def test_code_in_the_working_folder_is_never_imported(place: Path) -> None:
     done = poolaudit(place, "scan", "--isolated", ".")
     assert b"audited code was run" not in done.stdout + done.stderr
     assert done.returncode in (0, 1)
+
+
+def test_a_folder_may_have_its_own_configuration(place: Path) -> None:
+    """The closest one counts for a file: its rules, its excludes, its Pythons, its baseline. The command line is for all."""
+    for name in ("own/a.py", "own/left_out.py", "own/deep/b.py", "plain/c.py"):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(BAD, "utf-8")
+    (place / "pyproject.toml").write_text('[tool.poolaudit]\nextend-exclude = ["bad.py"]\n')
+    (place / "own" / "pyproject.toml").write_text(
+        '[tool.poolaudit]\nignore = ["PA502"]\nextend-exclude = ["/left_out.py"]\nper-file-ignores = {"deep/*" = ["PA5"]}\n'
+    )
+
+    def found(*arguments: str) -> list[str]:
+        done = poolaudit(place, "scan", "--output-format", "concise", *arguments)
+        return [line.partition(": ")[0] for line in done.stdout.decode().splitlines()] + done.stderr.decode().splitlines()
+
+    assert found() == ["plain/c.py:10:9"]
+    assert found("--isolated") == [
+        "bad.py:10:9",
+        "own/a.py:10:9",
+        "own/deep/b.py:10:9",
+        "own/left_out.py:10:9",
+        "plain/c.py:10:9",
+    ]
+    assert found("own/a.py", "plain/c.py") == ["plain/c.py:10:9"]
+    assert found("own/left_out.py", "bad.py", "--force-exclude") == []
+    assert poolaudit(place, "scan", "--show-files").stdout.split() == [b"good.py", b"own/a.py", b"own/deep/b.py", b"plain/c.py"]
+    (place / "own" / "pyproject.toml").write_text('[tool.poolaudit]\nbaseline = "base.json"\nextend-exclude = ["/left_out.py"]\n')
+    poolaudit(place, "scan", "own", "--no-baseline", "--write-baseline", "own/base.json")
+    assert found() == ["plain/c.py:10:9"]
+    (place / "own" / "a.py").write_text(GOOD, "utf-8")
+    assert found() == ["own/base.json:5:16", "plain/c.py:10:9"]
+    assert found("--select", "PA502") == ["plain/c.py:10:9"]
+    (place / "own" / "pyproject.toml").write_text("[tool.poolaudit]\nselect = 3\n")
+    assert found()[0].endswith("own/pyproject.toml:2: `select` must be a list of strings")
+    assert poolaudit(place, "scan", "plain").returncode == 1

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,10 @@ class Config:
     """The least severity that makes the exit status 1."""
     baseline: Path | None = None
     """Absolute: the file of recorded findings, which are hidden."""
+    nests: bool = field(default=False, compare=False)
+    """It was found by looking for it: folders below `root` may have their own."""
+    overrides: tuple[Callable[[Config], Config], ...] = field(default=(), compare=False)
+    """What `override` has done to it, for others."""
 
 
 def load(start: Path | str, *, config_file: Path | str | None = None, isolated: bool = False) -> Config:
@@ -85,7 +90,8 @@ def load(start: Path | str, *, config_file: Path | str | None = None, isolated: 
     found = file.parent if file is not None and file.parent in folders else None
     anchor = found or project or (folders[-1] if _is_repository(folders[-1]) else None)
     settings = Settings() if requires is None else Settings(requires, declared=True)
-    config = Config(root=anchor or folders[0], file=file, anchored=anchor is not None, settings=settings)
+    nests = config_file is None and not isolated
+    config = Config(root=anchor or folders[0], file=file, anchored=anchor is not None, settings=settings, nests=nests)
     return replace(config, **_fields(keys, config.settings))
 
 
@@ -108,6 +114,19 @@ def override(
     `select` and `target_version` replace; all other lists add: nobody wants .venv back because tests are excluded.
     `target_version`: "3.10" or "py310", each element may be a comma-separated list. Raises ConfigError.
     """
+    again = partial(
+        override,
+        select=select,
+        extend_select=extend_select,
+        ignore=ignore,
+        exclude=exclude,
+        target_version=target_version,
+        confidence=confidence,
+        fail_on=fail_on,
+        force_exclude=force_exclude,
+        baseline=baseline,
+        no_baseline=no_baseline,
+    )
     settings = config.settings
     if target_version:
         settings = replace(settings, targets=_targets(_split(target_version), "--target-version"), declared=True)
@@ -122,7 +141,46 @@ def override(
         confidence=_word(confidence, CONFIDENCES, "--confidence") if confidence else config.confidence,
         fail_on=_word(fail_on, SEVERITIES, "--fail-on") if fail_on else config.fail_on,
         baseline=None if no_baseline else Path(baseline).absolute() if baseline else config.baseline,
+        overrides=(*config.overrides, again),
     )
+
+
+class Closest:
+    """The configurations of one run: for each file that of the nearest folder that has one, with what the command line says.
+
+    Where there is none below the run's root it is the run's own. Nothing is merged; `extend` does that.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._by_folder = {str(config.root): config}
+
+    def of(self, path: str) -> Config:
+        """For a file. Raises ConfigError."""
+        return self.of_folder(os.path.dirname(os.path.abspath(path)))
+
+    def around(self, folder: str) -> Iterator[Config]:
+        """For what lies in an absolute folder, the closest first; the last one is the run's. Raises ConfigError."""
+        while (found := self.of_folder(folder)) is not self._config:
+            yield found
+            folder = os.path.dirname(found.root)
+        yield found
+
+    def of_folder(self, folder: str) -> Config:
+        """For what lies in an absolute folder. Raises ConfigError."""
+        if not self._config.nests:
+            return self._config
+        if folder not in self._by_folder:
+            if not Path(folder).is_relative_to(self._config.root):
+                return self._config
+            if _file([Path(folder)]) is None:
+                self._by_folder[folder] = self.of_folder(os.path.dirname(folder))
+            else:
+                found = load(folder)
+                for override_again in self._config.overrides:
+                    found = override_again(found)
+                self._by_folder[folder] = found
+        return self._by_folder[folder]
 
 
 def common_folder(paths: Sequence[str]) -> Path:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poolaudit.config import Config
+from poolaudit.config import Closest, Config
 from poolaudit.layout import Layout
 from poolaudit.report import Problem
 from poolaudit.source import NOTEBOOK, SourceFile, Unreadable, decode, read_bytes
@@ -64,7 +64,8 @@ class Discovery:
 
 
 def discover(paths: Iterable[str], config: Config, leaves: frozenset[str] = LEAF_NAMES) -> Discovery:
-    """Looks at `paths` (files and folders). Never raises for what it finds on disk: that becomes problems.
+    """Looks at `paths` (files and folders). What it finds on disk never raises, but becomes a problem; a bad configuration that a
+    folder has for itself is a ConfigError, as any.
 
     `leaves`: names of which a candidate has one.
     """
@@ -231,7 +232,7 @@ def _depth(data: bytes) -> int:
 
 def is_excluded(path: str, config: Config) -> bool:
     """The path, or a folder that it lies in, is excluded by configuration. gitignore is not asked."""
-    return _is_excluded(path, str(config.root), Patterns(config.exclude + config.extend_exclude))
+    return _Excludes(config).hold(path)
 
 
 def _covers(paths: Iterable[str], root: Path) -> bool:
@@ -243,15 +244,15 @@ def _covers(paths: Iterable[str], root: Path) -> bool:
 
 
 def _names(paths: Iterable[str], config: Config, problems: list[Problem]) -> list[str]:
-    excludes = Patterns(config.exclude + config.extend_exclude)
+    excludes = _Excludes(config)
     found: dict[str, str] = {}
     for path in paths:
         name = os.path.normpath(path).replace(os.sep, "/")
-        if config.force_exclude and _is_excluded(name, str(config.root), excludes):
+        if config.force_exclude and excludes.hold(name):
             continue
         if os.path.isdir(path):
             prefix = "" if name == "." else name if name.endswith("/") else f"{name}/"
-            below: Iterable[str] = _Walk(problems).files(prefix, _filters(name, config.root, excludes))
+            below: Iterable[str] = _Walk(problems, excludes).files(prefix, _filters(name, excludes))
         elif os.path.exists(path):
             below = [name] if _is_python(name) else []
         else:
@@ -281,19 +282,49 @@ class _Filter:
     patterns: Patterns
     lead: str = ""
     cut: int = 0
+    decides: bool = False
+    """It is an exclude, which no .gitignore takes back."""
 
     def ignores(self, path: str, name: str, is_folder: bool) -> bool | None:
         return self.patterns.ignores(self.lead + path[self.cut :], name, is_folder)
 
 
-def _filters(name: str, root: Path, excludes: Patterns) -> tuple[_Filter, ...]:
+class _Excludes:
+    """What the configurations of a run leave out: that of a folder with its own, and those around it."""
+
+    def __init__(self, config: Config) -> None:
+        self._closest = Closest(config)
+        self._patterns: dict[Path, Patterns] = {}
+
+    def around(self, folder: str) -> Iterator[tuple[str, Patterns]]:
+        """Root and patterns of every configuration that holds in an absolute folder."""
+        for config in self._closest.around(folder):
+            if config.root not in self._patterns:
+                self._patterns[config.root] = Patterns(config.exclude + config.extend_exclude)
+            yield str(config.root), self._patterns[config.root]
+
+    def hold(self, name: str) -> bool:
+        """The path, or a folder that it lies in, is left out."""
+        return any(_is_excluded(name, *each) for each in self.around(os.path.dirname(os.path.abspath(name))))
+
+    def own(self, prefix: str) -> _Filter | None:
+        """The excludes that a folder has for itself."""
+        folder = os.path.abspath(prefix)
+        root, patterns = next(self.around(folder))
+        return _Filter(patterns, cut=len(prefix), decides=True) if root == folder else None
+
+
+def _filters(name: str, excludes: _Excludes) -> tuple[_Filter, ...]:
     """The filters that hold in a folder named explicitly, the outermost first.
 
     A folder that is ignored itself was meant all the same: nothing from above counts then, and excludes are asked from there.
     """
     cut = 0 if name == "." else len(name) + 1
     folder = os.path.abspath(name)
-    lead = "" if _is_excluded(name, str(root), excludes) else _lead(folder, str(root))
+    decide = [
+        _Filter(patterns, "" if _is_excluded(name, root, patterns) else _lead(folder, root), cut, decides=True)
+        for root, patterns in excludes.around(folder)
+    ]
     above = [
         _Filter(patterns, _lead(folder, base), cut)
         for base in _parents_in_repository(folder)
@@ -301,7 +332,7 @@ def _filters(name: str, root: Path, excludes: Patterns) -> tuple[_Filter, ...]:
     ]
     if any(each.patterns.hold(each.lead) for each in above):
         above = []
-    return (_Filter(excludes, lead, cut), *above)
+    return (*decide, *above)
 
 
 def _is_excluded(name: str, root: str, excludes: Patterns) -> bool:
@@ -368,6 +399,7 @@ class _Walk:
     """One walk through a folder. Symlinked folders are not entered, as in git and ripgrep: no loop, no file twice."""
 
     problems: list[Problem]
+    excludes: _Excludes
 
     def files(self, prefix: str, filters: tuple[_Filter, ...]) -> Iterator[str]:
         """Python files below the folder whose names start with `prefix` ('' or 'src/')."""
@@ -398,10 +430,13 @@ class _Walk:
         yield from _links_elsewhere(links, own)
 
     def _with_own(self, prefix: str, listed: list[os.DirEntry[str]], filters: tuple[_Filter, ...]) -> tuple[_Filter, ...]:
-        if any(entry.name in (".gitignore", ".git") for entry in listed):
-            patterns = _gitignore(prefix or ".")
-            if patterns is not None:
-                return (*filters, _Filter(patterns, cut=len(prefix)))
+        names = {entry.name for entry in listed}
+        if names & {".gitignore", ".git"} and (patterns := _gitignore(prefix or ".")) is not None:
+            filters = (*filters, _Filter(patterns, cut=len(prefix)))
+        own = self.excludes.own(prefix) if names & {"pyproject.toml", "poolaudit.toml"} else None
+        # the folder where the walk began has its filters already
+        if own is not None and all(each.patterns is not own.patterns for each in filters):
+            filters = (*filters, own)
         return filters
 
 
@@ -415,14 +450,15 @@ def _links_elsewhere(links: list[str], own: dict[int, str]) -> Iterator[str]:
 
 
 def _ignored(path: str, name: str, is_folder: bool, filters: tuple[_Filter, ...]) -> bool:
-    """The excludes decide first; then the innermost .gitignore that has an opinion."""
-    if filters[0].ignores(path, name, is_folder):
-        return True
-    for each in reversed(filters[1:]):
-        opinion = each.ignores(path, name, is_folder)
-        if opinion is not None:
-            return opinion
-    return False
+    """An exclude decides; else the innermost .gitignore that has an opinion."""
+    ignored = None
+    for each in reversed(filters):
+        if each.decides:
+            if each.ignores(path, name, is_folder):
+                return True
+        elif ignored is None:
+            ignored = each.ignores(path, name, is_folder)
+    return bool(ignored)
 
 
 class Patterns:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from poolaudit import discover
-from poolaudit.config import Config
+from poolaudit.config import Closest, Config, override
 from poolaudit.discover import UNREADABLE, Discovery
 from poolaudit.report import FileReport, Problem, Report, Reported
 from poolaudit.selection import Selection
@@ -27,6 +27,7 @@ from poolaudit.source import write as write_source
 
 if TYPE_CHECKING:
     from poolaudit.baseline import Baseline, Entry, Judged
+    from poolaudit.fixing import Fixed
     from poolaudit.survey.project import Project
 
 # judge and fixing are imported where a candidate has been found: with them come the facts, the rules and libcst
@@ -116,7 +117,7 @@ def record(paths: Iterable[str], config: Config, file: Path, *, progress: Progre
     """
     from poolaudit import baseline
 
-    run = _Run(replace(config, baseline=None))
+    run = _Run(override(config, no_baseline=True))
     old = baseline.load(file) if file.exists() else baseline.Baseline(file)
     discovery = discover.discover(paths, config)
     files = run.each(lambda source: run.judged(source, full=discovery.full), discovery.candidates, progress)
@@ -192,13 +193,30 @@ def roomy(work: Callable[[], _T]) -> _T:
     return result[0]
 
 
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What holds for some files of a run."""
+
+    config: Config
+    selection: Selection
+
+
 class _Run:
     """One run over many files: what all of them share, and what they add up to."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.selection = Selection(config)
+        self._closest = Closest(config)
+        self._scopes = {config.root: _Scope(config, Selection(config))}
+        self._baselines: dict[Path, Baseline] = {}
         self._started = time.perf_counter()
+
+    def scope(self, path: str) -> _Scope:
+        """What holds for a file. Raises ConfigError."""
+        config = self._closest.of(path)
+        if config.root not in self._scopes:
+            self._scopes[config.root] = _Scope(config, Selection(config))
+        return self._scopes[config.root]
 
     @cached_property
     def project(self) -> Project:
@@ -208,39 +226,37 @@ class _Run:
 
         return Project(Layout(str(self.config.root) if self.config.anchored else ""))
 
-    @cached_property
-    def baseline(self) -> Baseline | None:
-        """What the configured file records."""
-        if self.config.baseline is None:
+    def baseline(self, config: Config) -> Baseline | None:
+        """What the file that a configuration names records."""
+        file = config.baseline
+        if file is None:
             return None
-        from poolaudit import baseline
+        if file not in self._baselines:
+            from poolaudit import baseline
 
-        return baseline.load(self.config.baseline)
+            self._baselines[file] = baseline.load(file)
+        return self._baselines[file]
 
     def judged(self, source: SourceFile, *, full: bool) -> FileReport:
         from poolaudit.judge import judge
 
-        return judge(source, self.config, self.selection, full=full, project=self.project, baseline=self.baseline)
+        scope = self.scope(source.name)
+        baseline = self.baseline(scope.config)
+        return judge(source, scope.config, scope.selection, full=full, project=self.project, baseline=baseline)
 
     def fixed(self, source: SourceFile, *, unsafe: bool, full: bool, write: bool) -> tuple[FileReport, FilePatch | None]:
         from poolaudit.fixing import fix
         from poolaudit.judge import attempt
 
         crashes: list[Problem] = []
-        fixed = attempt(
-            "fixing",
-            source.name,
-            lambda: fix(
-                source,
-                self.config,
-                self.selection,
-                unsafe=unsafe,
-                full=full,
-                project=self.project,
-                baseline=self.baseline,
-            ),
-            crashes,
-        )
+        scope = self.scope(source.name)
+        baseline = self.baseline(scope.config)
+
+        def work() -> Fixed:
+            config, selection = scope.config, scope.selection
+            return fix(source, config, selection, unsafe=unsafe, full=full, project=self.project, baseline=baseline)
+
+        fixed = attempt("fixing", source.name, work, crashes)
         if fixed is None:
             report = self.judged(source, full=full)
             return replace(report, problems=(*report.problems, *crashes)), None
@@ -274,18 +290,19 @@ class _Run:
         everything = sorted([*files, *unread], key=lambda file: file.path)
         problems = [*discovery.problems, *(problem for file in everything for problem in file.problems if problem.code == CRASH)]
         kept = [replace(file, problems=tuple(self._kept(file.problems))) for file in everything]
-        if self.baseline is not None and discovery.full:
-            kept = sorted([*kept, self._stale(self.baseline, discovery, everything)], key=lambda file: file.path)
+        baselines = self._in_use()
+        if discovery.full:
+            kept = sorted([*kept, *(self._stale(each, discovery, everything) for each in baselines)], key=lambda file: file.path)
         return Report(
             files=tuple(file for file in kept if file.problems or file.findings or (file.facts is not None and file.facts.sites)),
-            problems=tuple(problem for problem in problems if not self.selection.ignores(problem.code)),
+            problems=tuple(problem for problem in problems if not self._ignores(problem)),
             targets=self.config.settings.targets,
             files_scanned=discovery.files_scanned,
             candidates=len(discovery.candidates),
             seconds=time.perf_counter() - self._started,
             changed=tuple(patch.path for patch in patches),
             fixes_applied=sum(len(patch.fixed) for patch in patches),
-            baseline=self.baseline.name if self.baseline is not None else "",
+            baseline=", ".join(each.name for each in baselines),
         )
 
     def judging(self, discovery: Discovery, files: Iterable[FileReport]) -> Judged:
@@ -301,24 +318,34 @@ class _Run:
         def judged(path: str, entry: Entry) -> bool:
             if path not in scanned:
                 return discovery.full and Path(path).is_relative_to(self.config.root)
-            if path in unread or (entry.likely and self.config.confidence != "likely"):
+            scope = self.scope(path)
+            if path in unread or (entry.likely and scope.config.confidence != "likely"):
                 return False
             if entry.code == UNUSED and not discovery.full:
                 return False
-            return entry.code not in known or any(rule.code == entry.code for rule in self.selection.rules_for(path))
+            return entry.code not in known or any(rule.code == entry.code for rule in scope.selection.rules_for(path))
 
         return judged
+
+    def _in_use(self) -> list[Baseline]:
+        found = (self.baseline(scope.config) for scope in self._scopes.values())
+        return list({each.file: each for each in found if each is not None}.values())
 
     def _stale(self, baseline: Baseline, discovery: Discovery, files: Sequence[FileReport]) -> FileReport:
         from poolaudit.judge import STALE, judge_baseline
 
-        asked = any(rule.code == STALE for rule in self.selection.rules_for(baseline.name))
-        stale = baseline.stale(files, self.judging(discovery, files)) if asked else ()
+        asked = any(rule.code == STALE for rule in self.scope(baseline.name).selection.rules_for(baseline.name))
+        own = [file for file in files if self.baseline(self.scope(file.path).config) is baseline]
+        stale = baseline.stale(own, self.judging(discovery, files)) if asked else ()
         return judge_baseline(baseline, stale)
 
     def _kept(self, problems: Iterable[Problem]) -> Iterator[Problem]:
         """The problems that belong to their file: a crash is the run's, an ignored one nobody's."""
-        return (each for each in problems if each.code != CRASH and not self.selection.ignores(each.code, each.path))
+        return (each for each in problems if each.code != CRASH and not self._ignores(each))
+
+    def _ignores(self, problem: Problem) -> bool:
+        scope = self.scope(problem.path) if problem.path else self._scopes[self.config.root]
+        return scope.selection.ignores(problem.code, problem.path)
 
     def rewrite(self, discovery: Discovery, done: Sequence[tuple[FileReport, FilePatch | None]]) -> Rewrite:
         patches = tuple(patch for _, patch in done if patch is not None)
