@@ -47,16 +47,16 @@ def accepts(task: Task, function: Function, count: int, keywords: frozenset[str]
 
 
 def needs(task: Task, function: Function) -> str:
-    """How many arguments a call of the task must give: '2 arguments', '1 to 3 arguments', 'at least 1 argument'."""
+    """How many arguments a call of the task must give: '2 arguments', '1 to 3 arguments', 'at least 1 more argument'."""
     fitting = [count for count in range(20) if accepts(task, function, count)]
     if not fitting:
         names = ", ".join(f"`{name}`" for name in function.parameters.keyword_only_required)
         return f"{names} by keyword" if names else "other arguments"
     first, last = fitting[0], fitting[-1]
     if last == 19:
-        return f"at least {_counted(first)}"
-    return _counted(first) if first == last else f"{first} to {_counted(last)}"
+        return f"at least {_counted(first, task)}"
+    return _counted(first, task) if first == last else f"{first} to {_counted(last, task)}"
 
 
-def _counted(count: int) -> str:
-    return f"{count} argument" + ("s" if count != 1 else "") if count else "no argument"
+def _counted(count: int, task: Task) -> str:
+    return f"{count or 'no'}{' more' if task.bound else ''} argument" + ("s" if count > 1 else "")

@@ -1,4 +1,4 @@
-"""What a mention of a name does with the object behind it: looks at it, or may change it.
+"""What a mention of a name does with the object behind it: looks at it, or may change it; and whether that is one object.
 
 Knows Python's syntax through `ast`. What is not plainly a look may be a change. Must never know a rule, a pool or an edit.
 """
@@ -29,13 +29,11 @@ def looks(file: FileFacts, around: Span, indent: str, name: Span, *, attribute: 
     """
     text = file.cut(around)
     offset = name.start - around.start
-    try:
-        # below `if 1:`, so that an indented text need not be dedented
-        tree = ast.parse(f"if 1:\n{indent or ' '}{text}")
-    except SyntaxError:
+    tree = _parsed(text, indent)
+    if tree is None:
         return False
     line_start = text.rfind("\n", 0, offset) + 1
-    margin = len(indent or " ") if line_start == 0 else 0
+    margin = len(indent) if line_start == 0 else 0
     place = (text.count("\n", 0, offset) + 2, margin + len(text[line_start:offset].encode()))
     parents = {child: parent for parent in ast.walk(tree) for child in ast.iter_child_nodes(parent)}
     nodes = (node for node in parents if isinstance(node, ast.Name) and (node.lineno, node.col_offset) == place)
@@ -44,6 +42,22 @@ def looks(file: FileFacts, around: Span, indent: str, name: Span, *, attribute: 
         outer = parents[found]
         found = outer if isinstance(outer, ast.Attribute) else None
     return found is not None and _is_look(found, parents)
+
+
+def rebound(file: FileFacts, scope: int, name: str) -> bool:
+    """A scope binds the name more than once: what it stands for may change."""
+    function = file.functions.get(scope)
+    tree = _parsed(file.cut(function.span), function.indent) if function is not None else _parsed(file.text, "")
+    stores = (node for node in ast.walk(tree) if isinstance(node, ast.Name)) if tree is not None else ()
+    return tree is None or sum(node.id == name and not isinstance(node.ctx, ast.Load) for node in stores) > 1
+
+
+def _parsed(text: str, indent: str) -> ast.Module | None:
+    """From line 2 on, below `if 1:` where it is indented; None for what the running Python does not parse."""
+    try:
+        return ast.parse(f"if 1:\n{indent}{text}" if indent else f"\n{text}")
+    except SyntaxError:
+        return None
 
 
 def _is_look(node: ast.expr, parents: dict[ast.AST, ast.AST]) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from poolaudit.evidence.afterwards import afterwards, called_afterwards
 from poolaudit.evidence.blank import is_blank, is_none
 from poolaudit.evidence.given import given
-from poolaudit.evidence.looking import looks
+from poolaudit.evidence.looking import looks, rebound
 from poolaudit.facts import Access, ClassFact, FileFacts, Function, GlobalUse, Operation, PoolSite, Span, Task, exclusive
 
 
@@ -34,7 +34,7 @@ def lost_writes(operation: Operation, site: PoolSite, file: FileFacts) -> Iterat
         return
     spared = _run_in_parent(file.reachable(task.function), file)
     yield from _globals(operation, task, site, file, spared)
-    if task.function not in spared and not any(other.callbacks for _, other in file.operations()):
+    if task.function not in spared and not _have_hold(file):
         yield from _arguments(operation, task, file)
         yield from _attributes(operation, task, file)
 
@@ -48,6 +48,12 @@ def _run_in_parent(code: tuple[Function, ...], file: FileFacts) -> frozenset[int
         if function.id not in own and function.id not in passing:  # where a task is passed on, only calls count
             called.update(function.calls)
     return frozenset(function.id for function in file.reachable(*(own & called)))
+
+
+def _have_hold(file: FileFacts) -> bool:
+    """A callback may have hold of a local object, and change it in the parent."""
+    callbacks = [callback for _, operation in file.operations() for _, callback in operation.callbacks]
+    return any(callback.partial or callback.kind not in ("function", "imported") for callback in callbacks)
 
 
 # --- globals
@@ -115,6 +121,8 @@ def _arguments(operation: Operation, task: Task, file: FileFacts) -> Iterator[Lo
     changed = {each.name: each for each in file.accesses.get(task.function, ()) if each.how == "mutate" and not each.attribute}
     for parameter, value in given(operation, task, file.functions[task.function]):
         if parameter in changed and value.text.isidentifier() and value.kind != "const" and is_blank(value):
+            if rebound(file, operation.point.scope, value.text):
+                continue
             accesses = _accesses(value.text, operation, file)
             reads = [each for each in accesses if _is_behind(each, operation)]
             if reads and all(each.how == "read" and _is_look(each, file) for each in accesses):
@@ -125,7 +133,7 @@ def _attributes(operation: Operation, task: Task, file: FileFacts) -> Iterator[L
     """Attributes of the object that the task is a method of."""
     owner = file.classes.get(task.class_id) if task.class_id is not None and task.kind == "method" else None
     name = task.receiver.text if task.receiver is not None else ""
-    if owner is None or not name.isidentifier():
+    if owner is None or not name.isidentifier() or rebound(file, operation.point.scope, name):
         return
     code = {function.id for function in file.reachable(task.function) if function.class_id == owner.id}
     writes = [each for identity in sorted(code) for each in file.accesses.get(identity, ()) if each.name == "self"]

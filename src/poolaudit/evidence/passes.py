@@ -42,9 +42,9 @@ def _is_whole(use: Use, operation: Operation) -> bool:
 
 
 def _before(use: Use) -> Point:
-    """The point at which a loop over it begins, outside of the loop."""
+    """The point at which a `for` statement over it begins, outside of the loop."""
     path = use.point.path
-    own = use.loop is not None and path and path[-1].block.id == use.loop.id
+    own = use.loop is not None and use.loop.kind == "for" and path and path[-1].block.id == use.loop.id
     return replace(use.point, path=path[:-1]) if own else use.point
 
 
