@@ -66,6 +66,15 @@ BLOCKERS: dict[str, Reason] = {
         " work, or a pool that is given nothing to do, is not the same.",
         "Submit the work as tasks.",
     ),
+    "initializer-observed": Reason(
+        "A Pool runs its initializer in all workers at once, an executor in as many as its tasks need: who sees what the"
+        " initializer leaves behind, or waits in it for the other workers, can tell.",
+        "Do it in the tasks, or before the pool is built.",
+    ),
+    "workers-observed": Reason(
+        "The processes of a Pool are there from the beginning, those of an executor after the first task.",
+        "Do not count the children.",
+    ),
     "threadpool-default-size": Reason(
         "ThreadPool() has one thread per CPU, ThreadPoolExecutor() four more.", "Write the number of threads down."
     ),
@@ -81,6 +90,14 @@ BLOCKERS: dict[str, Reason] = {
     "task-exits": Reason(
         "A task that raises SystemExit or KeyboardInterrupt hangs a Pool and ends the program that asks a future.",
         "Raise an ordinary exception.",
+    ),
+    "task-stops-iteration": Reason(
+        "A task that raises StopIteration ends the results of a Pool in silence; those of an executor raise RuntimeError.",
+        "Give next() a default.",
+    ),
+    "thread-chunksize": Reason(
+        "ThreadPool runs a chunk in one thread, one task after the other; ThreadPoolExecutor makes no chunks.",
+        "Drop the chunksize.",
     ),
     # --- results
     "unretrieved-at-exit": Reason(

@@ -20,6 +20,7 @@ CAVEATS: dict[str, str] = {
     "slower-per-task": "the tasks are tiny: an executor needs about 0.1 ms more for each than a Pool",
     "callback-after-result": "the callback runs after result() returns; that of a Pool runs before get() does",
     "ordered-results": "results come in the order of the tasks: the first one waits for the first task",
+    "no-chunks": "ThreadPool runs neighbouring tasks one after the other in a thread, ThreadPoolExecutor each where one is free",
     "worker-names": "worker processes are called ForkProcess-1 instead of ForkPoolWorker-1, and are no daemons",
     "windows-limit": "on Windows an executor refuses more than 61 workers",
 }

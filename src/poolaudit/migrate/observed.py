@@ -14,7 +14,7 @@ from poolaudit.migrate.caveats import caveat
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Piece
 
-_LEAVES_TRACES = re.compile(
+LEAVES_TRACES = re.compile(
     r"""
     \bprint\s*\( | \bopen\s*\([^()]*["'][rbtU]*[wax+]
     | \bos\.(?!path\b|getpid\b|cpu_count\b|environ\b|_exit\b|kill\b|abort\b|listdir\b|sep\b|fspath\b)\w+\s*\(
@@ -48,7 +48,7 @@ def task_leaves_traces(move: Move, operation: Operation) -> bool:
     functions = move.file.reachable(operation.task.function)
     if move.is_thread and any(function.mutates or any(use.how != "read" for use in function.globals) for function in functions):
         return True
-    return any(_LEAVES_TRACES.search(move.file.cut(function.body)) for function in functions)
+    return any(LEAVES_TRACES.search(move.file.cut(function.body)) for function in functions)
 
 
 def failure_is_observed(move: Move, operation: Operation) -> bool:

@@ -14,6 +14,9 @@ from poolaudit.migrate.surroundings import surroundings
 from poolaudit.settings import Settings
 from poolaudit.survey.families import APIS
 
+_BUILTINS = frozenset({"len", "list", "zip", "min", "range", "next"})
+"""What new code calls."""
+
 _DIRECTIONS = {"executor": ("pool", to_executor.pieces), "pool": ("executor", to_pool.pieces)}
 
 
@@ -25,6 +28,10 @@ def plan(site: PoolSite, file: FileFacts, settings: Settings, to: Direction) -> 
     code = surroundings(file.text)
     if code is None:
         return Plan(site.index, to, (blocked("code-shape", site.point.span, "the running Python cannot parse this file"),))
+    shadowed = sorted(_BUILTINS & code.bound_names)
+    if shadowed:
+        message = f"`{shadowed[0]}` means something else in this file than the builtin"
+        return Plan(site.index, to, (blocked("code-shape", site.point.span, message),))
     move = Move(site, file, settings, code)
     forms = 1 + len(site.operations) + len(site.ends) + sum(len(operation.handle.uses) for operation in site.operations)
     return add_up(site.index, to, pieces(move), forms)

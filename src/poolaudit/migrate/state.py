@@ -21,7 +21,7 @@ _CHANGES = frozenset(
         "locale.setlocale", "sys.setrecursionlimit", "socket.setdefaulttimeout", "resource.setrlimit", "warnings.simplefilter",
         "warnings.filterwarnings",
         "logging.basicConfig", "sys.path.insert", "sys.path.append", "decimal.setcontext", "time.tzset",
-        "gc.disable", "gc.freeze", "faulthandler.enable",
+        "gc.disable", "gc.freeze", "faulthandler.enable", "threading.Thread", "threading.Timer", "threading.Lock",
     }
 )  # fmt: skip
 """Library calls whose effect a forked worker inherits."""
@@ -40,11 +40,26 @@ def state_changes(move: Move) -> Iterator[Piece]:
             yield blocked(
                 "state-changed-before-first-submit", call.point.span, f"`{call.api}` runs before the first task is submitted"
             )
+    yield from _locks(move)
     read = {use.name for function in _workers(move) for use in function.globals if use.how != "assign"}
     for name in sorted(read):
         for write in file.globals.get(name, ()):
             if _is_late(write, move, first):
                 yield blocked("state-changed-before-first-submit", write.span, f"`{name}`, which the workers read, is set here")
+
+
+def _locks(move: Move) -> Iterator[Piece]:
+    """A lock of the module that is held while tasks are submitted: an executor forks its workers with the lock locked."""
+    read = {use.name for function in _workers(move) for use in function.globals}
+    for operation in move.site.operations:
+        for step in operation.point.path:
+            block = step.block
+            if block.kind != "with" or block is move.site.with_block:
+                continue
+            held = read & set(re.findall(r"\w+", move.file.cut(block.header)))
+            for name in sorted(held & move.file.globals.keys()):
+                message = f"`{name}`, which the workers take, is held while the workers are forked"
+                yield blocked("state-changed-before-first-submit", block.header, message)
 
 
 def _workers(move: Move) -> tuple[Function, ...]:
@@ -67,6 +82,8 @@ def _is_late(write: GlobalUse, move: Move, first: Point) -> bool:
     if write.function == 0 or write.function in file.called_at_import:
         return False
     workers = {function.id for function in _workers(move)}
+    if first.scope != site.point.scope:
+        return write.function not in workers  # who runs in between is not known
     return write.function not in workers and write.function in _called_between(site.point, first, file)
 
 

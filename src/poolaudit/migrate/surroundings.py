@@ -140,18 +140,70 @@ class Surroundings:
         around = (node.args for node in functions if span in self.span(node))
         return {argument.arg for each in around for argument in ast.walk(each) if isinstance(argument, ast.arg)}
 
-    def mutations(self, name: str, scope: ast.AST) -> Iterator[ast.stmt | ast.expr]:
-        """Where code of a scope may change the object that a plain name holds."""
+    def mutations(self, path: str, scope: ast.AST) -> Iterator[ast.stmt | ast.expr]:
+        """Where code of a scope may change the object that a dotted name holds, or what that holds: x.append(..), x[0].y = 1."""
         for node in ast.walk(scope):
             match node:
                 case (
-                    ast.Subscript(value=ast.Name(id=found), ctx=ast.Store() | ast.Del())
-                    | ast.Attribute(value=ast.Name(id=found), ctx=ast.Store() | ast.Del())
-                    | ast.AugAssign(target=ast.Name(id=found))
-                ) if found == name:
-                    yield node
-                case ast.Call(func=ast.Attribute(value=ast.Name(id=found), attr=method)) if found == name and method in _MUTATORS:
-                    yield node
+                    ast.Subscript(value=changed, ctx=ast.Store() | ast.Del())
+                    | ast.Attribute(value=changed, ctx=ast.Store() | ast.Del())
+                    | ast.AugAssign(target=ast.Name() as changed)
+                ):
+                    if _is_below(changed, path):
+                        yield node
+                case ast.Call(func=ast.Attribute(value=changed, attr=method)) if method in _MUTATORS:
+                    if _is_below(changed, path):
+                        yield node
+
+    def calls_with(self, path: str, scope: ast.AST) -> Iterator[tuple[ast.Call, int]]:
+        """Calls of plain names that are given the object, and its position."""
+        for node in ast.walk(scope):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                for position, argument in enumerate(node.args):
+                    if isinstance(argument, (ast.Name, ast.Attribute)) and ast.unparse(argument) == path:
+                        yield node, position
+
+    def elements_of(self, path: str, scope: ast.AST) -> Iterator[str]:
+        """Names that loops bind to the elements of what a dotted name holds."""
+        for node in ast.walk(scope):
+            match node:
+                case (
+                    ast.For(target=ast.Name(id=name), iter=iterable) | ast.comprehension(target=ast.Name(id=name), iter=iterable)
+                ):
+                    if isinstance(iterable, (ast.Name, ast.Attribute)) and ast.unparse(iterable) == path:
+                        yield name
+
+    def leaves_between(self, start: int, end: int, call: ast.Call) -> bool:
+        """A return or exit stands in between, or a jump of a loop around both."""
+        scope = self.scope(call)
+        for node in ast.walk(scope):
+            if not isinstance(node, (ast.Return, ast.Continue, ast.Break, ast.Call)) or self.scope(node) is not scope:
+                continue
+            if self.span(node).start < start or self.span(node).end > end:
+                continue
+            if isinstance(node, ast.Call):
+                if ast.unparse(node.func) in ("sys.exit", "exit", "quit", "os._exit"):
+                    return True
+            elif isinstance(node, ast.Return) or self._loop(node) in list(self.parents(call)):
+                return True
+        return False
+
+    def _loop(self, node: ast.AST) -> ast.AST | None:
+        return next((each for each in self.parents(node) if isinstance(each, (ast.For, ast.While, ast.AsyncFor))), None)
+
+    @cached_property
+    def bound_names(self) -> frozenset[str]:
+        """Every name that the file binds anywhere: builtins among them mean something else there."""
+        found: set[str] = set()
+        for node in ast.walk(self.tree):
+            match node:
+                case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
+                    found.add(name)
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                    found.add(name)
+                case ast.alias(name=name, asname=local):
+                    found.add(local or name.partition(".")[0])
+        return frozenset(found)
 
     def bindings(self, name: str, scope: ast.AST) -> Iterator[Span]:
         """Where code of a scope binds or deletes a plain name."""
@@ -183,6 +235,33 @@ class Surroundings:
     @cached_property
     def _statements(self) -> dict[Span, ast.stmt]:
         return {self._places.span(node): node for node in ast.walk(self.tree) if isinstance(node, ast.stmt)}
+
+
+def dotted_names(node: ast.expr) -> set[str]:
+    """The longest dotted names of an expression: 'self.config' of `{"config": self.config}`."""
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        inner: ast.expr = node
+        while isinstance(inner, ast.Attribute):
+            inner = inner.value
+        if isinstance(inner, ast.Name):
+            return {ast.unparse(node)}
+    found: set[str] = set()
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):
+            found |= dotted_names(child)
+        elif isinstance(child, ast.keyword):
+            found |= dotted_names(child.value)
+    return found
+
+
+def _is_below(changed: ast.expr, path: str) -> bool:
+    """The object that is changed is the one at the dotted path, or one that it holds."""
+    node = changed
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        if ast.unparse(node) == path:
+            return True
+        node = node.value
+    return isinstance(node, ast.Name) and node.id == path
 
 
 def _is_quiet(node: ast.AST) -> bool:

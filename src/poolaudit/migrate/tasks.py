@@ -5,9 +5,10 @@ Knows functions that a worker runs. Must never know an edit.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from poolaudit.facts import Operation, Value
+from poolaudit.facts import Name, Operation, Value
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Piece
@@ -15,6 +16,8 @@ from poolaudit.migrate.plan import Piece
 _EXITS = frozenset({"sys.exit", "builtins.exit", "builtins.quit"})
 _EXIT_CLASSES = frozenset({"builtins.SystemExit", "builtins.KeyboardInterrupt", "builtins.BaseException"})
 _TIMEOUTS = frozenset({"builtins.TimeoutError", "concurrent.futures.TimeoutError", "asyncio.TimeoutError", "socket.timeout"})
+
+_STOPS = re.compile(r"\braise\s+StopIteration\b|\bnext\((?:[^,()]|\([^()]*\))*\)")
 
 FEW = 100
 """So many tasks cost an executor 10 ms more than a Pool."""
@@ -30,14 +33,35 @@ def exits(move: Move, operation: Operation) -> Iterator[Piece]:
     if operation.task.api in _EXITS:
         yield blocked("task-exits", operation.task.span, f"`{operation.task.name}` raises SystemExit in the worker")
     for function in move.file.reachable(operation.task.function):
+        body = move.file.cut(function.body)
+        if ".parse_args(" in body:
+            yield blocked(
+                "task-exits", operation.task.span, f"`{function.name}` parses arguments, which ends the worker on bad ones"
+            )
+        if not function.is_generator and _STOPS.search(body):
+            yield blocked("task-stops-iteration", operation.task.span, f"`{function.name}` may raise StopIteration")
         for call in function.library_calls:
             if call.api in _EXITS:
                 yield blocked("task-exits", operation.task.span, f"`{function.name}` calls `{call.api}` in the worker")
         for raised in function.raises:
-            if raised.exception is not None and raised.exception.api in _EXIT_CLASSES:
+            if raised.exception is not None and _is_exit(move, raised.exception):
                 yield blocked(
                     "task-exits", operation.task.span, f"`{function.name}` raises {raised.exception.text} in the worker"
                 )
+
+
+def _is_exit(move: Move, name: Name) -> bool:
+    """SystemExit, KeyboardInterrupt, or a class of the project that is one."""
+    todo, seen = [name], set[int]()
+    while todo:
+        each = todo.pop()
+        if each.api in _EXIT_CLASSES:
+            return True
+        known = move.file.classes.get(each.class_id) if each.class_id is not None else None
+        if known is not None and known.id not in seen:
+            seen.add(known.id)
+            todo += known.bases
+    return False
 
 
 def may_raise_timeout(move: Move, operation: Operation) -> bool:

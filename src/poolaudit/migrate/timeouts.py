@@ -5,11 +5,12 @@ Knows which handler catches which class (evidence.timeout_classes). Must never k
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from poolaudit.edits import replace
 from poolaudit.evidence.timeout_classes import POOL
-from poolaudit.facts import Name, Operation, Use, Value
+from poolaudit.facts import Name, Operation, Point, Span, Use, Value
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Piece
@@ -47,8 +48,28 @@ def timed_get(move: Move, operation: Operation, use: Use) -> Iterator[Piece]:
         task = operation.task.name if operation.task else "the task"
         yield blocked("task-may-raise-timeout", use.point.span, f"`{task}` is not seen to never raise TimeoutError")
         return
+    if _is_mentioned_elsewhere(move, names):
+        message = "multiprocessing.TimeoutError is looked at elsewhere in the file, too"
+        yield blocked("timeout-handler-unresolved", use.point.span, message)
+        return
     for name in names:
         yield from _renamed(move, name)
+
+
+def _is_mentioned_elsewhere(move: Move, names: list[Name]) -> bool:
+    """Something other than a handler of a get() asks for the class."""
+    imported = {each.name for each in move.file.imports if each.api in POOL.names}
+    spelled = "|".join([r"(?:multiprocessing|mp|context)\.TimeoutError", *map(re.escape, sorted(imported))])
+    handlers = [name for operation in move.site.operations for point in move.points(operation) for name in _caught(move, point)]
+    known = {name.span for name in (*names, *handlers)}
+    found = [Span(match.start(), match.end()) for match in re.finditer(rf"(?<![\w.])(?:{spelled})\b", move.file.text)]
+    code = [span for span in found if not any(span in each.span or each.span in span for each in move.file.imports)]
+    return any(not any(span in each or each in span for each in known) for span in code)
+
+
+def _caught(move: Move, point: Point) -> Iterator[Name]:
+    for handler in move.handlers(point):
+        yield from (name for name in handler.types if name.api in POOL.names)
 
 
 def _renamed(move: Move, name: Name) -> Iterator[Piece]:

@@ -10,6 +10,7 @@ from poolaudit.edits import Edit, insert, replace
 from poolaudit.facts import Argument, End, Operation, Use, before, innermost_loop
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
+from poolaudit.migrate.changes import changed_arguments, may_leave_before
 from poolaudit.migrate.editing import line_after, newline
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.outstanding import is_retrieved, joined_after
@@ -29,10 +30,10 @@ def pieces(move: Move, operation: Operation) -> Iterator[Piece]:
     """The future and everything that is done with it."""
     callbacks = _given(operation)
     yield from submitted(move, operation, tuple(callbacks.values()))
-    yield from _mutations(move, operation)
+    yield from changed_arguments(move, operation)
     yield from _callbacks(move, operation, callbacks)
     yield from _handle(move, operation)
-    if not is_retrieved(operation, move.site):
+    if not is_retrieved(operation, move.site) or may_leave_before(move, operation):
         yield blocked(
             "unretrieved-at-exit", operation.point.span, f"nothing waits for this `apply_async` before {move.name} ends"
         )
@@ -116,39 +117,6 @@ def _wait(move: Move, use: Use) -> Iterator[Piece]:
     dot = move.file.text.rindex(".", use.point.span.start, use.name_span.start)
     opening = move.file.text.index("(", use.name_span.end) + 1
     yield Edit(dot, opening, "], " if use.arguments else "]")
-
-
-def _mutations(move: Move, operation: Operation) -> Iterator[Piece]:
-    """Arguments that the parent changes after the submission: the executor pickles them later than the Pool."""
-    if move.is_thread:
-        return
-    call = move.code.call(operation.point.span)
-    args = operation.argument("args", 1)
-    if call is None or args is None:
-        return
-    scope = move.code.scope(call)
-    start = operation.point.span.start
-    loop = operation.loop.span if operation.loop is not None else None
-    for name in sorted(_plain_names(move, args)):
-        for node in move.code.mutations(name, scope):
-            where = move.code.span(node)
-            again = loop is not None and where in loop and not _is_fresh(name, operation)
-            if where.start > start or again:
-                yield blocked("argument-mutated-after-submit", where, f"`{name}`, an argument of the task, is changed here")
-
-
-def _plain_names(move: Move, args: Argument) -> set[str]:
-    try:
-        node = ast.parse(f"({move.file.cut(args.value.span)}\n)", mode="eval").body
-    except SyntaxError:
-        return set()
-    items = node.elts if isinstance(node, (ast.Tuple, ast.List)) else [node]
-    return {item.id for item in items if isinstance(item, ast.Name)}
-
-
-def _is_fresh(name: str, operation: Operation) -> bool:
-    """The loop gives the name a new object each time round, before the submission."""
-    return operation.loop is not None and name in operation.loop.rebinds
 
 
 def _given(operation: Operation) -> dict[str, Argument]:

@@ -11,10 +11,10 @@ from poolaudit.edits import insert, replace
 from poolaudit.facts import Argument, Operation
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
-from poolaudit.migrate.chunks import default_chunksize, given_chunksize, named_tasks
+from poolaudit.migrate.chunks import default_chunksize, given_chunksize, is_few, named_tasks
 from poolaudit.migrate.editing import add_argument, drop_keyword, wrap
 from poolaudit.migrate.move import Move
-from poolaudit.migrate.observed import failure_is_observed
+from poolaudit.migrate.observed import failure_is_observed, task_leaves_traces
 from poolaudit.migrate.plan import Piece
 
 
@@ -49,12 +49,16 @@ def _chunked(move: Move, operation: Operation, tasks: Argument, chunksize: Argum
     """The chunks of the Pool; ThreadPoolExecutor.map takes the argument and makes none."""
     given = chunksize is not None and not (chunksize.value.kind == "const" and chunksize.value.const is None)
     if chunksize is not None and (given or move.is_thread):
-        if given_chunksize(move, chunksize) is None and not move.is_thread:
+        if move.is_thread and given and chunksize.value.const != 1 and task_leaves_traces(move, operation):
+            yield blocked("thread-chunksize", chunksize.span, "a chunk runs in one thread")
+        elif given_chunksize(move, chunksize) is None and not move.is_thread:
             yield blocked("unclear-chunksize", chunksize.span, f"`{chunksize.value.text}` may be None or 0")
         elif chunksize.keyword is None:
             yield insert(chunksize.span.start, "chunksize=")
         return
     if move.is_thread:
+        if task_leaves_traces(move, operation) and not is_few(move, tasks.value):
+            yield caveat("no-chunks")
         return
     named, needed = named_tasks(move, operation, tasks)
     yield from needed

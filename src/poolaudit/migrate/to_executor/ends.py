@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from poolaudit.edits import Edit, replace
@@ -64,11 +65,12 @@ def _repeats(move: Move, end: End) -> bool:
 
 
 def _is_none_test(move: Move, use: Use) -> bool:
-    text = move.file.cut(use.point.statement.span) if use.point.statement.form != "header" else _header_text(move, use)
-    return "isinstance" not in text
+    name = re.escape(move.file.cut(use.point.span)) if use.via == "direct" else re.escape(move.name)
+    text = _line_text(move, use)
+    return re.search(rf"(?<![\w.]){name} is (?:not )?None\b|\b(?:if|while|elif|not|and|or) {name}(?![\w.(\[])", text) is not None
 
 
-def _header_text(move: Move, use: Use) -> str:
+def _line_text(move: Move, use: Use) -> str:
     start = use.point.statement.span.start
     end = move.file.text.find("\n", use.point.span.end)
     return move.file.text[start : end if end >= 0 else len(move.file.text)]
@@ -128,6 +130,8 @@ def _closed_before(move: Move) -> Iterator[Piece]:
                 if name.api == "builtins.ValueError":
                     yield blocked("closed-pool-error-caught", name.span, f"ValueError of a closed {move.name} is handled")
         for handler in move.handlers(*move.points(operation)):
+            if "__cause__" in move.file.cut(handler.body):
+                yield blocked("pool-exception-class-caught", handler.header, "the cause of the exception is looked at")
             for name in handler.types:
                 api = name.api or name.text
                 if api.startswith("multiprocessing.") and not api.endswith("TimeoutError"):

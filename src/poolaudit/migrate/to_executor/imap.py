@@ -11,9 +11,11 @@ from poolaudit.edits import insert
 from poolaudit.facts import Argument, Operation, Use
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
+from poolaudit.migrate.changes import changed_arguments
 from poolaudit.migrate.chunks import given_chunksize, is_sized
 from poolaudit.migrate.editing import drop_keyword, rename_method
 from poolaudit.migrate.move import Move
+from poolaudit.migrate.observed import failure_is_observed, task_leaves_traces
 from poolaudit.migrate.plan import Piece
 from poolaudit.migrate.tasks import is_many, is_tiny
 
@@ -29,7 +31,9 @@ def iterator(move: Move, operation: Operation) -> Iterator[Piece]:
     yield rename_method(operation, "map")
     chunksize = operation.argument("chunksize", 2)
     if chunksize is not None:
-        if given_chunksize(move, chunksize) is None and not move.is_thread:
+        if move.is_thread and chunksize.value.const != 1 and task_leaves_traces(move, operation):
+            yield blocked("thread-chunksize", chunksize.span, "a chunk runs in one thread")
+        elif given_chunksize(move, chunksize) is None and not move.is_thread:
             yield blocked("unclear-chunksize", chunksize.span, f"`{chunksize.value.text}` may be None or 0")
         elif chunksize.keyword is None:
             yield insert(chunksize.span.start, "chunksize=")
@@ -52,6 +56,9 @@ def checked_arguments(move: Move, operation: Operation) -> Iterator[Piece]:
         if argument.keyword is not None:
             yield drop_keyword(argument)
     yield from _materialised(move, tasks)
+    yield from changed_arguments(move, operation)
+    if not exit_kills(move) and failure_is_observed(move, operation):
+        yield caveat("failing-map-cancels-rest")
 
 
 def _materialised(move: Move, tasks: Argument) -> Iterator[Piece]:
@@ -72,7 +79,11 @@ def read_whole(move: Move, operation: Operation) -> Iterator[Piece]:
     reads = [use for use in operation.handle.uses if use.via in ("direct", "view")]
     if not any(use.how in ("iterate", "consume") for use in reads):
         yield blocked("unretrieved-at-exit", operation.point.span, f"the results are not seen to be read before {move.name} ends")
+    if not exit_kills(move) and any(use.how == "zip" and use.partners for use in reads):
+        yield blocked("early-exit-from-imap", operation.point.span, "a shorter partner ends the loop, and join() runs the rest")
     if call is not None and move.code.is_read_in_its_statement(call):
+        if not exit_kills(move) and any(use.how == "iterate" and _leaves_early(use) for use in reads):
+            yield blocked("early-exit-from-imap", operation.point.span, "the loop may be left early, and join() runs the rest")
         reads = [use for use in reads if use.how not in ("iterate", "consume", "zip")]
     for use in reads:
         yield from _read(move, operation, use)
@@ -92,6 +103,11 @@ def _read(move: Move, operation: Operation, use: Use) -> Iterator[Piece]:
         yield blocked("async-handle-escapes", use.point.span, "the iterator is used in a way that is not followed")
     elif use.how == "iterate" and _leaves_early(use) and not _in_place(operation, use):
         yield blocked("early-exit-from-imap", use.point.span, "the loop may be left while the iterator lives on")
+
+
+def exit_kills(move: Move) -> bool:
+    """The end of the pool drops what is queued, as a dropped iterator of an executor does."""
+    return any(end.how in ("with-exit", "terminate", "stack") for end in move.site.ends)
 
 
 def _leaves_early(use: Use) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from poolaudit.edits import Edit, insert
 from poolaudit.facts import Operation, Use
 from poolaudit.migrate.blockers import blocked
+from poolaudit.migrate.changes import changed_arguments, may_leave_before
 from poolaudit.migrate.editing import rename_method
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.outstanding import is_retrieved
@@ -31,6 +32,7 @@ def pieces(move: Move, operation: Operation) -> Iterator[Piece]:
         yield rename_method(operation, "map")
     else:
         yield from starmap.mapped(move, operation)
+    yield from changed_arguments(move, operation)
     reads = [use for use in operation.handle.uses if use.how not in ("drop", "test") and use.via != "item"]
     if not operation.handle.complete:
         yield blocked("async-handle-escapes", operation.point.span, "what becomes of this result is not seen")
@@ -38,7 +40,7 @@ def pieces(move: Move, operation: Operation) -> Iterator[Piece]:
         first = next((use for use in reads if use.how != "get" or is_timed(use)), None)
         where = first.point.span if first is not None else operation.point.span
         yield blocked("map-async-handle", where, "an iterator can only be read once, to its end")
-    elif not is_retrieved(operation, move.site):
+    elif not is_retrieved(operation, move.site) or may_leave_before(move, operation):
         yield blocked("unretrieved-at-exit", operation.point.span, f"the result may not be read before {move.name} ends")
     else:
         yield from _read(move, operation, reads[0])

@@ -16,7 +16,7 @@ from poolaudit.migrate.caveats import caveat
 from poolaudit.migrate.chunks import default_chunksize, given_chunksize, is_few, is_sized, name_before
 from poolaudit.migrate.editing import add_argument, drop_keyword, newline, wrap
 from poolaudit.migrate.move import Move
-from poolaudit.migrate.observed import failure_is_observed
+from poolaudit.migrate.observed import failure_is_observed, task_leaves_traces
 from poolaudit.migrate.plan import Definition, Piece
 from poolaudit.migrate.surroundings import is_simple
 
@@ -49,6 +49,10 @@ def mapped(move: Move, operation: Operation) -> Iterator[Piece]:
     if failure_is_observed(move, operation):
         yield caveat("failing-map-cancels-rest")
     given = chunksize is not None and not (chunksize.value.kind == "const" and chunksize.value.const is None)
+    traces = move.is_thread and task_leaves_traces(move, operation)
+    if chunksize is not None and given and traces and chunksize.value.const != 1:
+        yield blocked("thread-chunksize", chunksize.span, "a chunk runs in one thread")
+        return
     if chunksize is not None and given and given_chunksize(move, chunksize) is None and not move.is_thread:
         yield blocked("unclear-chunksize", chunksize.span, f"`{chunksize.value.text}` may be None or 0")
         return
