@@ -1373,3 +1373,50 @@ def test_the_call_of_a_decorator_that_is_an_object() -> None:
 @pytest.mark.parametrize("body", ["[*results]", "return [1, *results]", "(*results, 1)", "{1, *results}"])
 def test_a_star_in_a_display_reads_an_iterator(body: str) -> None:
     assert uses("results = executor.map(work, xs)\n" + body) == ([("consume", "direct")], True)
+
+
+def test_globals_that_globals_are_made_of() -> None:
+    facts = survey(
+        """
+        from multiprocessing import Pool
+        STEM = "a"
+        OTHER = {}
+        TABLE = {}
+        NAME = f"{STEM}.h5"
+        UNUSED = STEM
+        TABLE.update(OTHER)
+        def work(x): return NAME + TABLE[x]
+        with Pool() as pool:
+            pool.map(work, [])
+        """
+    )
+    assert sorted(facts.globals) == ["NAME", "OTHER", "STEM", "TABLE"]
+
+
+def test_names_of_an_expression() -> None:
+    operation = only_operation(
+        """
+        from multiprocessing import Pool
+        pool = Pool()
+        pool.map(f, 1 if test else 2, [y for x in xs if cond for y in x], a or b)
+        """
+    )
+    assert [sorted(argument.value.names) for argument in operation.arguments] == [
+        ["f"],
+        ["test"],
+        ["cond", "x", "xs", "y"],
+        ["a", "b"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "complete"),
+    [
+        ("lib.retry(lambda: executor.submit(work))", False),
+        ("f = lambda: [executor.submit(work)]\nlib.go(f)", False),
+        ("f = lambda: executor.submit(work)\nf().result()", True),
+        ("fs = map(lambda x: executor.submit(work, x), xs)\n[f.result() for f in fs]", True),
+    ],
+)
+def test_what_a_lambda_gives_to_somebody_unseen_escapes(body: str, complete: bool) -> None:
+    assert uses(body)[1] == complete

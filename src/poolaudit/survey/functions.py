@@ -375,10 +375,11 @@ class FunctionTable:
         """Assignments and mutations, anywhere in the file, of the module-level names given."""
         found: dict[str, list[GlobalUse]] = {}
         for module in self.trace.modules.values():
-            for name, bounds in self.trace.functions[module.scope].bindings.items():
-                full = self._global_name(name, module.scope)
-                if full in names:
-                    found[full] = [self._assignment(bound) for bound in bounds]
+            bindings = self.trace.functions[module.scope].bindings
+            prefix = self._global_name("", module.scope)
+            for name in self._with_sources(module.scope, {full[len(prefix) :] for full in names if full.startswith(prefix)}):
+                if name in bindings:
+                    found[prefix + name] = [self._assignment(bound) for bound in bindings[name]]
         for function in self.trace.functions:
             for name, node, order in self._mutated_names(function.id):
                 reference = self.trace.nodes[node]
@@ -386,6 +387,28 @@ class FunctionTable:
                 if full in found and isinstance(reference, ir.Reference) and self._is_global(reference, function.id):
                     found[full].append(self._use(name, "mutate", node, order))
         return {name: tuple(sorted(uses, key=lambda use: use.span)) for name, uses in found.items()}
+
+    def _with_sources(self, scope: int, names: set[str]) -> list[str]:
+        """The names of a module, and those that statements of module level which bind or change them read."""
+        statements: dict[int, set[str]] = {}
+        for number in self.body(scope):
+            node = self.trace.nodes[number]
+            if isinstance(node, ir.Reference):
+                statements.setdefault(self.trace.frame(number).statement, set()).add(node.name)
+        makers: dict[str, set[int]] = {}
+        for name, bounds in self.trace.functions[scope].bindings.items():
+            frames = [self.trace.frames[bound.frame] for bound in bounds if bound.binding == "data"]
+            makers[name] = {frame.statement for frame in frames if frame.scope == scope}
+        for name, changed, _ in self._mutated_names(scope):
+            makers.setdefault(name, set()).add(self.trace.frame(changed).statement)
+        seen: set[str] = set()
+        todo = sorted(names)
+        while todo:
+            name = todo.pop()
+            if name not in seen:
+                seen.add(name)
+                todo.extend(read for statement in makers.get(name, ()) for read in sorted(statements.get(statement, ())))
+        return sorted(seen)
 
     # -- classes
 

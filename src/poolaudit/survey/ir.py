@@ -100,6 +100,8 @@ class Choice:
     parts: list[int]
     written: bool
     """It is an expression of the source (x if c else y, a or b), not a merge."""
+    test: int | None = None
+    """The condition of x if c else y."""
 
 
 @dataclass(slots=True)
@@ -120,6 +122,8 @@ class Comprehension:
     element: int
     key: int | None
     block: int
+    sources: tuple[int, ...]
+    """What it iterates, and its conditions."""
 
 
 @dataclass(slots=True)
@@ -460,11 +464,12 @@ def operands(node: Node) -> tuple[int, ...]:
     if isinstance(node, Call):
         return (node.callee, *(argument.value for argument in node.arguments))
     if isinstance(node, Choice):
-        return tuple(node.parts) if node.written else ()
+        tests = () if node.test is None else (node.test,)
+        return (*tests, *node.parts) if node.written else ()
     if isinstance(node, Display):
         return (*node.keys, *node.elements, *node.stars)
     if isinstance(node, Comprehension):
-        return (node.element,) if node.key is None else (node.key, node.element)
+        return (*node.sources, node.element) if node.key is None else (*node.sources, node.key, node.element)
     if isinstance(node, Joined):
         return (node.left, node.right)
     if isinstance(node, Opaque):

@@ -222,11 +222,12 @@ class ExpressionReader:
         return self.add(ir.Display("dict", tuple(elements), tuple(keys), tuple(stars)), node)
 
     def _conditional(self, node: cst.IfExp) -> int:
-        self.use("test", self.visit(node.test))
+        test = self.visit(node.test)
+        self.use("test", test)
         block = self.open_block("if", node)
         parts = [self._in_arm(block, "body", node.body), self._in_arm(block, "orelse", node.orelse)]
         self.close_block(block)
-        return self.add(ir.Choice(parts, written=True), node)
+        return self.add(ir.Choice(parts, True, test), node)
 
     def _boolean(self, node: cst.BooleanOperation) -> int:
         left = self.visit(node.left)
@@ -303,6 +304,7 @@ class ExpressionReader:
         def body() -> None:
             result = self.visit(node.body)
             function.returns.append(result)
+            self.use("return", result)
 
         self.defer(function, body)
         return number
@@ -313,7 +315,7 @@ class ExpressionReader:
         self.environment = Environment(outer_environment, is_comprehension=True)
         block = self.open_block("generator" if form == "generator" else "comprehension", node)
         self.lazy = form == "generator"
-        self._clause(node.for_in, block, first=True)
+        sources = tuple(self._clause(node.for_in, block, first=True))
         self.path = (*outer_path, (block, "element"))
         self.reframe()
         key = None
@@ -324,9 +326,10 @@ class ExpressionReader:
             element = self.visit(node.elt)
         self.environment, self.path, self.lazy = outer_environment, outer_path, outer_lazy
         self.close_block(block)
-        return self.add(ir.Comprehension(form, element, key, block), node)
+        return self.add(ir.Comprehension(form, element, key, block, sources), node)
 
-    def _clause(self, clause: cst.CompFor, block: int, *, first: bool) -> None:
+    def _clause(self, clause: cst.CompFor, block: int, *, first: bool) -> list[int]:
+        """Read one `for` with its conditions, and those behind it; gives the nodes of what is iterated and tested."""
         record = self.trace.blocks[block]
         # the first iterable is evaluated at once, outside the comprehension
         if not first:
@@ -341,10 +344,14 @@ class ExpressionReader:
             record.iterable = iterable if clause.inner_for_in is None else None
             record.is_async = clause.asynchronous is not None
         record.targets = (*record.targets, *target_names(clause.target))
+        sources = [iterable]
         for condition in clause.ifs:
-            self.use("test", self.visit(condition.test))
+            test = self.visit(condition.test)
+            self.use("test", test)
+            sources.append(test)
         if clause.inner_for_in is not None:
-            self._clause(clause.inner_for_in, block, first=False)
+            sources.extend(self._clause(clause.inner_for_in, block, first=False))
+        return sources
 
     # -- targets
 

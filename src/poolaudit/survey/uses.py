@@ -394,7 +394,8 @@ class UseTable:
     def _public(self, scope: int) -> bool:
         """The function may be called from where the survey does not look."""
         function = self.trace.functions[scope]
-        called = bool(self.solution.callers.get(scope))
+        # who has no call node is called by something known: the builtin map, a done callback
+        called = scope in self.solution.callers
         if (
             function.is_lambda
             or function.parent != function.module
