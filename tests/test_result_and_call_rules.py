@@ -801,6 +801,14 @@ def test_numbers_of_workers(count: str, said: str) -> None:
     assert [message.removesuffix(": a pool of no worker is a ValueError") for message in found] == ([said] if said else [])
 
 
+@pytest.mark.parametrize(
+    "construction", ["ProcessPoolExecutor(64)", "ProcessPoolExecutor(2, get_context('fork'), max_tasks_per_child=1)"]
+)
+def test_a_test_of_the_error_is_no_fault(construction: str) -> None:
+    body = f"def test_refused(self):\n    with self.assertRaises(ValueError):\n        {construction}.shutdown()"
+    assert {each.code for each in reported(body)} & {"PA705", "PA804"} == set()
+
+
 def test_a_number_of_workers_behind_a_name() -> None:
     body = "workers = os.cpu_count() - 1\nProcessPoolExecutor(workers).shutdown()"
     assert len(messages("PA804", body)) == 1

@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolaudit.evidence.caught import caught
 from poolaudit.evidence.deliberate import expects_failure
+from poolaudit.evidence.expected import expected
 from poolaudit.facts import FileFacts, PoolSite, Value
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
@@ -42,7 +42,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
             continue
         if site.kind == "pool" and operation.method in _SILENT:
             message = f"`{operation.method}` in chunks of 0 runs no task and gives a list of None"
-        elif not caught(operation.point, "builtins.ValueError") and (site.kind == "pool" or operation.method == "map"):
+        elif not expected(file, operation.point, "builtins.ValueError") and (site.kind == "pool" or operation.method == "map"):
             message = f"`{operation.method}` refuses chunks of 0: ValueError"
         else:
             continue
@@ -55,7 +55,7 @@ def _recycling(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[
         return
     context = site.argument("mp_context", 1)
     if site.start_method == "fork":
-        if not caught(site.point, "builtins.ValueError"):
+        if not expected(file, site.point, "builtins.ValueError"):
             related = (Related(context.span, "fork"),) if context is not None else ()
             yield Finding(
                 argument.span,

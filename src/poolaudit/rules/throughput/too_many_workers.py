@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolaudit.evidence.caught import caught
+from poolaudit.evidence.expected import expected
 from poolaudit.evidence.worker_numbers import least_on_one_cpu, most
 from poolaudit.facts import FileFacts, PoolSite, Value
 from poolaudit.rule import Finding, Rule
@@ -31,12 +31,12 @@ MANY = 32
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
     count = site.worker_count
-    if count is None or site.foreign or site.kind == "unknown":
+    if count is None or site.foreign or site.kind == "unknown" or expected(file, site.point, "builtins.ValueError"):
         return
     found = _too_many(count, _WINDOWS[site.kind], site.kind, file, settings)
     if found is not None:
         yield found
-    elif not caught(site.point, "builtins.ValueError") and (least := least_on_one_cpu(count, file)) is not None and least < 1:
+    elif (least := least_on_one_cpu(count, file)) is not None and least < 1:
         when = "" if count.kind == "const" else f" is {least} on a machine with one CPU"
         yield Finding(
             count.span,
