@@ -291,6 +291,12 @@ def test_a_notebook_is_written_whole_and_kept_when_it_has_changed(tmp_path: Path
     assert source.changed(source.read(str(path)), "x = 2").text == "x = 2"
 
 
+def test_a_notebook_without_code_is_what_it_was() -> None:
+    data = document(cell("# Notes", "markdown")).encode()
+    read = source.decode(data, "a.ipynb")
+    assert (read.text, source.encode(read, "")) == ("", data)
+
+
 def test_a_coding_line_in_a_document_means_nothing(tmp_path: Path) -> None:
     data = document("# coding: latin-1\nx = 'é'").replace(' "cells"', ' "a": "# coding: latin-1", "cells"', 1).encode()
     assert "é" in source.decode(data, "a.ipynb").text

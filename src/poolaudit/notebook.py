@@ -79,7 +79,7 @@ class Notebook:
             if source != cell.source:
                 value = _value(self.document[cell.start : cell.end], source, ascii_only=_escapes(self.document))
                 document = document[: cell.start] + value + document[cell.end :]
-        if code != self.code and [cell.source for cell in parse(document).cells] != sources:
+        if document != self.document and [cell.source for cell in parse(document).cells] != sources:
             raise Unwritable("the notebook would not say what it should")
         return document
 
@@ -214,6 +214,8 @@ def _skipped(document: str, at: int) -> int:
 
 def _sources(notebook: Notebook, code: str) -> list[str]:
     """The sources of all cells for other code. Raises Unwritable."""
+    if code == notebook.code:
+        return [cell.source for cell in notebook.cells]
     old, new = notebook.code.split(SEPARATOR), code.split(SEPARATOR)
     if len(new) != len(notebook.cells):
         raise Unwritable("it reaches over the border of a cell")
