@@ -518,6 +518,9 @@ def lost(code: str, settings: Settings = Settings(), path: str = "a.ipynb") -> l
         (WORK + WORK + "def main():\n    with mp.Pool() as p:\n        return p.map(work, [1])", "work"),
         (JOB + "with mp.Pool() as p:\n    print(p.apply(Job().run))", "Job().run"),
         (JOB + "with mp.Pool() as p:\n    print(p.map(Job, []))", "Job"),
+        (JOB + "with ProcessPoolExecutor() as e:\n    print(e.submit(print, Job()).result())", "Job()"),
+        (JOB + "with ProcessPoolExecutor(None, None, print, (Job(),)) as e:\n    print(e.submit(abs, 1).result())", "Job()"),
+        ("import dataclasses\n@dataclasses.dataclass(frozen=True)\n" + JOB + "with mp.Pool() as p:\n    p.map(Job, [])", "Job"),
     ],
 )
 def test_definitions_that_a_notebook_sends(code: str, sent: str) -> None:
@@ -534,6 +537,7 @@ def test_definitions_that_a_notebook_sends(code: str, sent: str) -> None:
         WORK + "mp.set_start_method('fork')\n\f\nwith mp.Pool() as p:\n    p.map(work, [1])",
         WORK + "from tasks import work\n\f\nwith mp.Pool() as p:\n    p.map(work, [1])",
         "from tasks import work\n\f\nwith mp.Pool() as p:\n    p.map(work, [1])",
+        "import joblib\n@joblib.wrap_non_picklable_objects\n" + JOB + "with mp.Pool() as p:\n    p.map(Job, [])",
         "with mp.Pool() as p:\n    p.map(work, [1])",
         "with mp.Pool() as p:\n    p.map(lambda x: x, [1])",
         "def main():\n    def inner(): pass\n    with mp.Pool() as p:\n        p.map(inner, [1])",

@@ -16,6 +16,9 @@ from poolaudit.facts import MODULE_SCOPE, FileFacts, GlobalUse, Point, PoolSite,
 
 SUFFIX = ".ipynb"
 
+_KEEPERS = frozenset({"attr", "attrs", "dataclasses", "enum", "functools", "typing"})
+"""Modules whose decorators leave a class what it is for pickle."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lost:
@@ -76,8 +79,9 @@ def _named(what: Task | Value, where: Span, file: FileFacts) -> Iterator[Lost]:
     function = file.functions.get(what.function) if what.function is not None else None
     owner = file.classes.get(what.class_id) if what.class_id is not None else None
     if what.kind in ("method", "class", "instance") and owner is not None:
-        # what pickles itself may pickle as something else
-        if owner.parent == MODULE_SCOPE and not owner.span.path and not owner.custom_pickle:
+        # what pickles itself may pickle as something else, and so may what a decorator has changed
+        plain = not owner.custom_pickle and all((each.api or "").partition(".")[0] in _KEEPERS for each in owner.decorators)
+        if plain and owner.parent == MODULE_SCOPE and not owner.span.path:
             yield Lost(owner.name, where, owner.span)
     elif what.kind == "function" and function is not None and function.name_span is not None:
         plain = function.class_id is None and not (function.nested or function.is_lambda or function.decorators)
