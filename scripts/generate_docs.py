@@ -8,6 +8,8 @@ A marker is a comment: `<!-- generated: rules docs/rules -->` up to `<!-- end --
     rules PAGES          the tables of all rules; PAGES is where their pages are, relative to the text
     tree                 the drawing of the decision tree
     words                what assume[..] may hold
+    defaults PAGES       the rules whose programs end otherwise once the default start method is forkserver
+    changes FOLDER       what the programs of a folder do on one Python after the other
     run COMMAND          what the command prints, run in the project's folder
 """
 
@@ -65,6 +67,10 @@ def generated(what: str, rest: str, root: Path) -> str:
         text = explain.tree("markdown")
     elif what == "words":
         text = words()
+    elif what == "defaults":
+        text = explain.default_table(rules(), rest)
+    elif what == "changes":
+        text = explain.changes_table(root / rest)
     elif what == "run":
         text = transcript(rest, root)
     else:

@@ -5,11 +5,16 @@ Knows that the start method is the only difference. Must never know a rule.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from poolaudit.readiness import readiness, why
+from poolaudit.evidence.alike import alike
+from poolaudit.readiness import fork_safe, ready
+from poolaudit.report import Reported
 from poolaudit.settings import Settings
 from poolaudit.survey import survey_file
+from poolaudit.tree import Subject
 
 HEAD = """\
 import logging
@@ -241,7 +246,7 @@ CASES = {
                 print(pool.map(predict, range(1)))
         """,
         "change",
-        "`predict` reads `MODEL`, which each worker computes again",
+        "`predict` reads `MODEL`, which is computed again",
     ),
     "lambda as initializer": (
         """
@@ -288,6 +293,198 @@ CASES = {
         "change",
         "`logging.basicConfig` is called in the parent only",
     ),
+    "logging set up on the way to the pool": (
+        """
+        def set_up():
+            logging.basicConfig(level="INFO")
+
+
+        def main():
+            set_up()
+            with Pool(2) as pool:
+                print(pool.map(square, range(3)))
+        """,
+        "change",
+        "`logging.basicConfig` is called in the parent only",
+    ),
+    "logging set up elsewhere": (
+        """
+        def set_up():
+            logging.basicConfig(level="INFO")
+
+
+        def squares():
+            with Pool(2) as pool:
+                return pool.map(square, range(3))
+        """,
+        "unaffected",
+        "arguments",
+    ),
+    "logging set up by a program that makes no pool": (
+        """
+        def squares():
+            with Pool(2) as pool:
+                return pool.map(square, range(3))
+
+
+        if __name__ == "__main__":
+            logging.basicConfig(level="INFO")
+        """,
+        "unaffected",
+        "arguments",
+    ),
+    "put together from constants": (
+        """
+        SIZE, STEP = 2**15 - 1, 16
+        TABLE = {name: [SIZE / 2] * 3 for name in ("a", "b")}
+        LOG = logging.getLogger(__name__)
+        TABLE["c"] = list(range(SIZE))
+
+
+        def look_up(x):
+            LOG.debug(x)
+            return TABLE[x][STEP]
+
+
+        def main():
+            with Pool(2) as pool:
+                print(pool.map(look_up, range(1)))
+        """,
+        "unaffected",
+        "arguments",
+    ),
+    "added to at import": (
+        """
+        TABLE = {}
+        TABLE["c"] = crunch()
+
+
+        def look_up(x):
+            return TABLE[x]
+
+
+        def main():
+            with Pool(2) as pool:
+                print(pool.map(look_up, range(1)))
+        """,
+        "change",
+        "`look_up` reads `TABLE`, which is computed again",
+    ),
+    "given a value by the worker first": (
+        """
+        MODEL = crunch("model")
+
+
+        def predict(x):
+            global MODEL
+            MODEL = x
+            return MODEL
+
+
+        def main():
+            with Pool(2) as pool:
+                print(pool.map(predict, range(1)))
+        """,
+        "unaffected",
+        "arguments",
+    ),
+    "lock made at import": (
+        """
+        lock = multiprocessing.Lock()
+
+
+        def guarded(x):
+            with lock:
+                return x
+
+
+        def main():
+            with Pool(2) as pool:
+                print(pool.map(guarded, range(1)))
+        """,
+        "break",
+        "each worker makes a `lock` of its own",
+    ),
+    "lock handed over by the initializer": (
+        """
+        lock = multiprocessing.Lock()
+
+
+        def set_up(given):
+            global lock
+            lock = given
+
+
+        def guarded(x):
+            with lock:
+                return x
+
+
+        def main():
+            with Pool(2, set_up, (lock,)) as pool:
+                print(pool.map(guarded, range(1)))
+        """,
+        "unaffected",
+        "arguments",
+    ),
+    "lock made in the parent": (
+        """
+        def main():
+            lock = multiprocessing.Lock()
+            with lock, Pool(2) as pool:
+                print(pool.map(square, range(1)))
+        """,
+        "unaffected",
+        "arguments",
+    ),
+    "manager started at import": (
+        """
+        manager = multiprocessing.Manager()
+
+
+        def main():
+            with Pool(2) as pool:
+                print(pool.map(square, range(1)))
+        """,
+        "break",
+        "importing the file starts a manager's process",
+    ),
+    "manager started by the program": (
+        """
+        if __name__ == "__main__":
+            manager = multiprocessing.Manager()
+            with Pool(2) as pool:
+                print(pool.map(square, manager.list([1])))
+        """,
+        "unaffected",
+        "arguments",
+    ),
+    "lambda below the guard": (
+        """
+        if __name__ == "__main__":
+            with Pool(2) as pool:
+                print(pool.map(lambda x: x, range(1)))
+        """,
+        "unaffected",
+        "arguments",
+    ),
+    "initializer that reads what only the parent sets": (
+        """
+        TABLE = None
+
+
+        def set_up():
+            print(TABLE[0])
+
+
+        if __name__ == "__main__":
+            TABLE = [1]
+            with Pool(2, initializer=set_up) as pool:
+                print(pool.map(square, range(1)))
+        """,
+        "break",
+        "`set_up` reads `TABLE`, which only the parent",
+    ),
     "logging set up at import": (
         """
         logging.basicConfig(level="INFO")
@@ -307,21 +504,72 @@ def program(body: str) -> str:
     return HEAD + "\n".join(line.removeprefix(" " * 8) for line in lines)
 
 
+def nothing(settings: Settings, codes: frozenset[str] | None) -> Sequence[Reported]:
+    """Rules that say nothing."""
+    return ()
+
+
 @pytest.mark.parametrize(("body", "expected", "because"), CASES.values(), ids=CASES)
-def test_readiness(body: str, expected: str, because: str) -> None:
+def test_from_facts_alone(body: str, expected: str, because: str) -> None:
     file = survey_file("app.py", program(body))
-    (site,) = file.sites
-    assert (readiness(site, file, Settings()), because in why(site, file, Settings())) == (expected, True)
+    found = ready(file.sites, file, Settings(), nothing)[0]
+    assert found is not None
+    assert found.state("forkserver") == found.state("spawn") == expected
+    evidence = fork_safe(Subject(file.sites[0], file, Settings()))
+    assert evidence.answer == {"break": "no", "change": "unknown", "unaffected": "yes"}[expected]
+    assert because in evidence.because
+    assert expected == "unaffected" or because in found.reasons[0].because
+
+
+@pytest.mark.parametrize("body", [body for body, expected, _ in CASES.values() if expected == "break"])
+def test_a_break_is_one_for_every_pool_that_takes_the_default(body: str) -> None:
+    """Handing a context over mends it: the pool is unaffected then."""
+    text = program(body).replace("Pool(2", "multiprocessing.get_context('fork').Pool(2")
+    file = survey_file(
+        "app.py", text.replace("ProcessPoolExecutor(2", "ProcessPoolExecutor(2, multiprocessing.get_context('fork')")
+    )
+    assert {found.state() for found in ready(file.sites, file, Settings(), nothing) if found} == {"unaffected"}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("1", True),
+        ("-1.5, 'a', None", True),
+        ("{'a': [1, 2], **{}}", True),
+        ("f'{LIMIT:>3}' + str(LIMIT).upper() if LIMIT > 2 else ''", True),
+        ("[name.lower() for name in sorted(NAMES) if name in 'ab']", True),
+        ("re.compile(r'a+', re.I)", True),
+        ("pathlib.Path(__file__).resolve().parent / 'data'", True),
+        ("numpy.zeros((3, 3))", True),
+        ("lambda x: crunch(x)", True),
+        ("square", True),
+        ("square(2)", False),
+        ("crunch", True),
+        ("crunch('a')", False),
+        ("open('a').read()", False),
+        ("time.time()", False),
+        ("random.random()", False),
+        ("[crunch(name) for name in NAMES]", False),
+        ("{'a': crunch('a')}", False),
+        ("object().upper(crunch())", False),
+    ],
+)
+def test_what_every_process_computes_alike(value: str, expected: bool) -> None:
+    imports = "import numpy, pathlib, random, re, time\n"
+    used = "def use(x):\n    return X, LIMIT, NAMES, square, crunch\n\n\nwith Pool(2) as pool:\n    pool.map(use, [1])\n"
+    file = survey_file("app.py", f"{imports}{HEAD}\nX = {value}\n\n\n{used}")
+    assert alike("X", file) == expected
 
 
 def test_other_platforms_never_forked() -> None:
     file = survey_file("app.py", program("with Pool(2) as pool:\n    print(pool.map(square, range(3)))\n"))
-    assert readiness(file.sites[0], file, Settings(platforms=("macos", "windows"))) == "unaffected"
+    evidence = fork_safe(Subject(file.sites[0], file, Settings(platforms=("macos", "windows"))))
+    assert (evidence.answer, evidence.because) == ("yes", "only Linux changes its default start method")
 
 
 @pytest.mark.parametrize("construction", ["ThreadPoolExecutor(2)", "multiprocessing.pool.ThreadPool(2)"])
 def test_threads_have_no_start_method(construction: str) -> None:
     file = survey_file("app.py", HEAD + f"pool = {construction}\nprint(pool.map(square, [3]))\n")
-    (site,) = file.sites
-    assert readiness(site, file, Settings()) is None
-    assert why(site, file, Settings()) == ""
+    assert ready(file.sites, file, Settings(), nothing) == (None,)
+    assert fork_safe(Subject(file.sites[0], file, Settings())).answer == "unknown"

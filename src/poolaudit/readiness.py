@@ -1,32 +1,33 @@
-"""What Python 3.14 does to a pool: its default start method on Linux is forkserver, no longer fork.
+"""Is a pool ready for Python 3.14, whose default start method on Linux is forkserver, no longer fork?
 
-Knows what a worker inherits through fork and must find by itself otherwise. Must never import a rule: the rules report
-each harm at its place, this only says which pools are concerned.
+Knows what a worker inherits through fork and must find by itself otherwise, and how to ask for what a new Python brings: the
+rules are asked about the Python before and the one since, and what only the later answer has is news. Must never import a rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
+from poolaudit.evidence.alike import alike
 from poolaudit.evidence.at_import import start
-from poolaudit.evidence.inherited import inherited
-from poolaudit.facts import MODULE_SCOPE, Answer, Evidence, FileFacts, GlobalUse, PoolSite, Span, Value
+from poolaudit.evidence.inherited import lacking, sent
+from poolaudit.evidence.unshared import manager_at_import, unshared
+from poolaudit.facts import MODULE_SCOPE, Answer, Evidence, FileFacts, PoolSite, Span, Value
 from poolaudit.needs.workers import flat, worker_code, worker_tasks
-from poolaudit.settings import Settings
+from poolaudit.settings import FORKSERVER_SINCE, Settings, StartMethod
 from poolaudit.tree import Subject
 
+if TYPE_CHECKING:
+    from poolaudit.report import Reported
+
 Readiness = Literal["break", "change", "unaffected"]
-Judged = tuple[Readiness, str, Span | None]
-
-PLAIN = frozenset({"const", "function", "class", "module", "api", "lambda", "tuple", "list", "set", "dict"})
-"""Kinds of a global's value, and of its elements, that every worker has alike once it has imported the module."""
-
-ALIKE = frozenset(
-    {"logging.getLogger", "re.compile", "pathlib.Path", "os.getenv", "os.environ.get", "collections.namedtuple",
-     "os.path.abspath", "os.path.dirname", "os.path.join", "os.path.realpath", "builtins.frozenset", "builtins.object"}
-)  # fmt: skip
-"""Calls whose result is the same in every process, and costs nothing."""
+"""break: it is seen that a worker cannot start, cannot find its task, or sees another value than the parent gave.
+change: it may run as before, but code or state that decides it is not seen, or is made once more by whoever imports the file.
+unaffected: all that the workers run is seen, and reads only arguments, imports, definitions and constants; or the start method is
+given. Workers still start more slowly than by fork, and state that the parent puts into other modules is not followed.
+"""
 
 PROCESS_WIDE = frozenset(
     {"logging.basicConfig", "logging.config.dictConfig", "random.seed", "numpy.random.seed", "os.chdir", "sys.setrecursionlimit",
@@ -34,77 +35,160 @@ PROCESS_WIDE = frozenset(
 )  # fmt: skip
 """Calls that change the process they run in: a forked worker inherits the effect, another one does not."""
 
+AFTER: dict[StartMethod, str] = {"forkserver": "linux", "spawn": "macos"}
+"""Start methods that are not fork, and a platform with each of them as its default in FORKSERVER_SINCE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a pool is not the same under another start method."""
+
+    state: Literal["break", "change"]
+    topic: str
+    """What reasons of one kind have in common: the name of a rule, or a few words."""
+    because: str
+    """A sentence about this pool, without its full stop."""
+    where: Span | None
+    code: str = ""
+    """The rule that reports it; '' where none does."""
+    methods: tuple[StartMethod, ...] = tuple(AFTER)
+    """Under which of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What becomes of one pool. Without reasons: unaffected."""
+
+    reasons: tuple[Reason, ...] = ()
+
+    def state(self, method: StartMethod = "forkserver") -> Readiness:
+        """The worst of the reasons that count under a start method."""
+        states = {reason.state for reason in self.reasons if method in reason.methods}
+        return "break" if "break" in states else "change" if states else "unaffected"
+
+
+Asker = Callable[[Settings, frozenset[str] | None], Sequence["Reported"]]
+"""What the rules on by default report of the file under other settings; None: all rules, else those of these codes."""
+
+
+def ready(sites: Iterable[PoolSite], file: FileFacts, settings: Settings, ask: Asker) -> tuple[Ready | None, ...]:
+    """For each pool what becomes of it; None for what is no process pool of the standard library."""
+    sites = tuple(sites)
+    concerned = any(site.is_process and _given(site, file) is None for site in sites)
+    news = tuple(_news(settings, ask)) if concerned else ()
+    return tuple(_ready(site, file, [(each, methods) for each, methods in news if each.site == site.index]) for site in sites)
+
+
+def _news(settings: Settings, ask: Asker) -> Iterator[tuple[Reported, tuple[StartMethod, ...]]]:
+    """What the rules say under another start method and do not say under fork."""
+    major, minor = FORKSERVER_SINCE
+    both = replace(settings, targets=((major, minor - 1), FORKSERVER_SINCE), declared=True, platforms=tuple(AFTER.values()))
+    speaking = frozenset(each.code for each in ask(both, None))
+    if not speaking:
+        return
+    before = {_same(each) for each in ask(replace(both, targets=((major, minor - 1),), platforms=("linux",)), speaking)}
+    found: dict[object, tuple[Reported, list[StartMethod]]] = {}
+    for method, platform in AFTER.items():
+        for each in ask(replace(both, targets=(FORKSERVER_SINCE,), platforms=(platform,)), speaking):
+            if _same(each) not in before:
+                found.setdefault(_same(each), (each, []))[1].append(method)
+    yield from ((each, tuple(methods)) for each, methods in found.values())
+
+
+def _same(each: Reported) -> object:
+    return each.code, each.finding.where
+
+
+def _given(site: PoolSite, file: FileFacts) -> str | None:
+    return site.start_method or file.start_method
+
+
+def _ready(site: PoolSite, file: FileFacts, news: Sequence[tuple[Reported, tuple[StartMethod, ...]]]) -> Ready | None:
+    if not site.is_process:
+        return None
+    if _given(site, file) is not None:
+        return Ready(tuple(_chosen(site, file)))
+    told = tuple(
+        Reason(
+            "break" if each.severity == "error" else "change", each.name, each.finding.message, each.finding.where, each.code, on
+        )
+        for each, on in news
+    )
+    # what a rule reports is said in its words; where all is said that breaks, what may change is of no interest
+    seen = () if told else tuple(_breaks(site, file))
+    return Ready(told or seen[:1] or tuple(_once(_changes(site, file))))
+
+
+def _once(reasons: Iterable[Reason]) -> Iterator[Reason]:
+    told: set[str] = set()
+    for reason in reasons:
+        if reason.topic not in told:
+            told.add(reason.topic)
+            yield reason
+
 
 def readiness(site: PoolSite, file: FileFacts, settings: Settings) -> Readiness | None:
-    """What the new default does to one pool.
-
-    break: it is seen in the file that a worker which is not forked cannot start, cannot find its task, or sees another value of a
-    global than the parent gave it.
-    change: the pool takes the default start method, and its workers run code that is not in this file, or read a global that
-    importing the file computes again, or lack a setting that the parent made. It may run as before.
-    unaffected: the start method is given, or Linux is no platform of the project, or all that the workers run stands in this file
-    and reads only arguments, imports, definitions and constants. Workers still start more slowly than by fork, and state that the
-    parent has put into other modules is not followed.
-    None: no process pool of the standard library.
-    """
-    judged = _judge(site, file, settings)
-    return judged[0] if judged else None
-
-
-def why(site: PoolSite, file: FileFacts, settings: Settings) -> str:
-    """The reason for `readiness`, a sentence without its full stop; empty where that is None."""
-    judged = _judge(site, file, settings)
-    return judged[1] if judged else ""
+    """The state of one pool from facts alone."""
+    (found,) = ready((site,), file, settings, lambda settings, codes: ())
+    if found is None:
+        return None
+    return found.state() if "linux" in settings.platforms else "unaffected"
 
 
 def fork_safe(subject: Subject) -> Evidence:
-    """The same as an answer of the tree: unaffected is yes, break is no."""
-    judged = _judge(subject.site, subject.file, subject.settings)
-    if judged is None:
-        return Evidence("unknown", "the class is chosen at run time", subject.site.callee)
-    state, because, where = judged
-    answers: dict[Readiness, Answer] = {"break": "no", "change": "unknown", "unaffected": "yes"}
-    return Evidence(answers[state], because, where)
-
-
-def _judge(site: PoolSite, file: FileFacts, settings: Settings) -> Judged | None:
+    """The same as an answer of the tree, from facts alone: unaffected is yes, break is no."""
+    site, file = subject.site, subject.file
     if not site.is_process:
-        return None
-    given = site.start_method or file.start_method
-    if given == "unknown":
-        return "change", "which start method its context has is not seen", site.callee
-    if given is not None:
-        return "unaffected", f"its start method is given: {given}", site.callee
-    if "linux" not in settings.platforms:
-        return "unaffected", "only Linux changes its default start method", None
-    return (
-        next(_breaks(site, file), None)
-        or next(_changes(site, file), None)
-        or ("unaffected", "its workers read only arguments, imports, definitions and constants", site.callee)
-    )
+        return Evidence("unknown", "the class is chosen at run time", site.callee)
+    given = _given(site, file)
+    if given not in (None, "unknown"):
+        return Evidence("yes", f"its start method is given: {given}", site.callee)
+    if "linux" not in subject.settings.platforms:
+        return Evidence("yes", "only Linux changes its default start method", None)
+    answers: dict[str, Answer] = {"break": "no", "change": "unknown"}
+    parts = _chosen(site, file), _breaks(site, file), _changes(site, file)
+    for reason in (reason for part in parts for reason in part):
+        return Evidence(answers[reason.state], reason.because, reason.where)
+    return Evidence("yes", "its workers read only arguments, imports, definitions and constants", site.callee)
 
 
 # --- break
 
 
-def _breaks(site: PoolSite, file: FileFacts) -> Iterator[Judged]:
+def _breaks(site: PoolSite, file: FileFacts) -> Iterator[Reason]:
     started = start(site, file)
     if started is not None:
-        yield "break", "importing the file starts workers, and every worker imports it", started.span
+        because = "importing the file starts workers, and every worker imports it"
+        yield Reason("break", "workers start while the file is imported", because, started.span)
+    manager = manager_at_import(file)
+    if manager is not None:
+        because = "importing the file starts a manager's process, and every worker imports it"
+        yield Reason("break", "a manager starts while the file is imported", because, manager.point.span)
+    for what, where in _unpicklable(site):
+        yield Reason("break", "the initializer cannot be pickled", f"{what} must be pickled and cannot", where)
+    for function in worker_code(site, file):
+        # a lambda cannot be pickled anywhere: that is no news; the guard of another file never runs
+        if function.under_guard and not function.is_lambda and not function.span.path:
+            because = f"`{function.name}` is defined below the main guard, where no worker finds it"
+            yield Reason("break", "defined below the main guard", because, function.span)
+    for task, when in sent(site):
+        for found in lacking(task, when, site, file):
+            reader = file.functions[found.read.function].name
+            because = f"`{reader}` reads `{found.name}`, which only the parent gives its value"
+            yield Reason("break", "given its value in the parent only", because, found.read.span)
+    for name, read in unshared(site, file):
+        because = f"each worker makes a `{name}` of its own: it is no longer shared"
+        yield Reason("break", "a lock, queue or value that is no longer shared", because, read.span)
+
+
+def _unpicklable(site: PoolSite) -> Iterator[tuple[str, Span]]:
+    """What a worker is made with and pickle cannot send; under fork nothing of it is pickled."""
     task = site.initializer
     if task is not None and task.kind in ("lambda", "nested"):
-        yield "break", f"the initializer `{task.name}` must be pickled and cannot", task.span
+        yield f"the initializer `{task.name}`", task.span
     for value in _initargs(site):
         if value.kind in ("lambda", "generator"):
-            yield "break", f"`{value.text}` of initargs must be pickled and cannot", value.span
-    for function in worker_code(site, file):
-        # a lambda cannot be pickled anywhere: that is no news of 3.14
-        if function.under_guard and not function.is_lambda:
-            yield "break", f"`{function.name}` is defined below the main guard, where no worker finds it", function.span
-    for operation in site.operations:
-        for found in inherited(operation, site, file):
-            reader = file.functions[found.read.function].name
-            yield "break", f"`{reader}` reads `{found.name}`, which only the parent gives its value", found.read.span
+            yield f"`{value.text}` of initargs", value.span
 
 
 def _initargs(site: PoolSite) -> Iterator[Value]:
@@ -116,28 +200,50 @@ def _initargs(site: PoolSite) -> Iterator[Value]:
 # --- change
 
 
-def _changes(site: PoolSite, file: FileFacts) -> Iterator[Judged]:
+def _chosen(site: PoolSite, file: FileFacts) -> Iterator[Reason]:
+    if _given(site, file) == "unknown":
+        because = "which start method its context has is not seen"
+        yield Reason("change", "the start method is chosen out of sight", because, site.callee)
+
+
+def _changes(site: PoolSite, file: FileFacts) -> Iterator[Reason]:
     for task in worker_tasks(site):
         if task.function is None and task.kind != "builtin":
-            yield "change", f"`{task.name}` is not in this file: what it inherits is not seen", task.span
+            because = f"`{task.name}` is not in this file: what it inherits is not seen"
+            yield Reason("change", "what the workers run is not seen", because, task.span)
     if not site.operations:
-        yield "change", "what its workers run is not seen", site.callee
+        yield Reason("change", "what the workers run is not seen", "what its workers run is not seen", site.callee)
     code = worker_code(site, file)
+    own = {use.name for function in code for use in function.globals if use.how == "assign"}
     for function in code:
         for read in function.globals:
-            writes = file.globals.get(read.name, ()) if read.how != "assign" else ()
-            if any(write.function == MODULE_SCOPE and not _plain(write) for write in writes):
-                yield "change", f"`{function.name}` reads `{read.name}`, which each worker computes again", read.span
-    workers = {function.id for function in code}
+            if read.how != "assign" and read.name not in own and not alike(read.name, file):
+                because = f"`{function.name}` reads `{read.name}`, which is computed again where the file is imported"
+                yield Reason("change", "computed again where the file is imported", because, read.span)
     for call in file.library_calls:
-        everywhere = call.function == MODULE_SCOPE or call.function in workers | file.called_at_import
-        if call.api in PROCESS_WIDE and (call.under_guard or not everywhere):
-            yield "change", f"`{call.api}` is called in the parent only", call.point.span
+        if call.api in PROCESS_WIDE and _in_the_parent_only(call.function, call.under_guard, site, file):
+            because = f"`{call.api}` is called in the parent only"
+            yield Reason("change", "a setting that is made in the parent only", because, call.point.span)
 
 
-def _plain(write: GlobalUse) -> bool:
-    if write.binding in ("import", "function", "class"):
-        return True
-    if write.how != "assign" or write.value is None:
+def _in_the_parent_only(function: int, under_guard: bool, site: PoolSite, file: FileFacts) -> bool:
+    """A call there concerns the process that makes the pool, as far as the file shows, and not its workers."""
+    below_guard = site.guarded or site.function in file.called_under_guard
+    if under_guard:
+        return below_guard
+    if function == MODULE_SCOPE or function in file.called_at_import:
         return False
-    return all(part.kind in PLAIN or part.api in ALIKE for part in flat(write.value))
+    if function in {each.id for each in worker_code(site, file)}:
+        return False
+    if below_guard and function in file.called_under_guard:
+        return True
+    return function == site.function or _on_the_way(function, site, file)
+
+
+def _on_the_way(function: int, site: PoolSite, file: FileFacts) -> bool:
+    """A function that makes the pool, or that calls whoever does, runs this one as well."""
+    makers = {site.function}
+    for each in file.functions.values():
+        if site.function in {called.id for called in file.reachable(each.id)}:
+            makers.add(each.id)
+    return any(function in {called.id for called in file.reachable(maker)} for maker in makers - {MODULE_SCOPE})
