@@ -23,6 +23,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed, wait
 from functools import partial
 from itertools import count, cycle, islice, repeat
 from multiprocessing import Pool, get_context
+from multiprocessing.pool import ThreadPool
 
 
 def work(x):
@@ -528,6 +529,9 @@ def test_fixes_of_misused_results(body: str, after: str) -> None:
         ("SEEN.append(x)", "SEEN.extend(xs)\nprint(SEEN)", ""),
         ("SEEN.append(x)", "unknown(SEEN)\nprint(SEEN)", ""),
         ("SEEN.append(x)", "task(3)\nprint(SEEN)", ""),
+        ("SEEN.append(x)", "list(map(task, xs))\nprint(SEEN)", ""),
+        ("SEEN.append(x)", "ThreadPool(2).map(task, xs)\nprint(SEEN)", ""),
+        ("SEEN.append(x)", "threads(xs)\nprint(SEEN)", ""),
         # it is not blank, or is a setting
         ("RATES['a'] = 1", "print(RATES)", ""),
         ("global VERBOSE\n    VERBOSE = x", "print(VERBOSE)", ""),
@@ -542,7 +546,9 @@ def test_writes_to_globals(write: str, look: str, lost: str) -> None:
         "SEEN = []\nLAST = None\nCOUNTS = {'a': 0}\nRATES = {'a': 2}\nVERBOSE = False\n"
         f"def task(x):\n    {write}\n"
         "def report():\n    print(SEEN)\n"
-        "def main(xs, unknown):\n    with Pool() as pool:\n        pool.map(task, xs)\n" + textwrap.indent(look, "    ")
+        + ("def threads(xs):\n    ThreadPool(2).map(task, xs)\n" if "threads" in look else "")
+        + "def main(xs, unknown):\n    with Pool() as pool:\n        pool.map(task, xs)\n"
+        + textwrap.indent(look, "    ")
     )
     said = [f"what `task` does to `{lost}` stays in the worker: the parent looks at its own copy"] if lost else []
     assert messages("PA509", body) == said

@@ -40,14 +40,22 @@ def lost_writes(operation: Operation, site: PoolSite, file: FileFacts) -> Iterat
 
 
 def _run_in_parent(code: tuple[Function, ...], file: FileFacts) -> frozenset[int]:
-    """Functions of the worker that the parent runs itself as well, and by which it may change its own copy."""
-    own = {function.id for function in code}
-    passing = {operation.point.scope for _, operation in file.operations()}
+    """Functions of the worker that the parent runs itself as well, in a thread perhaps, and so may change its own copy."""
+    own = {function.id: function.name for function in code}
+    sent = [operation.point for _, operation in file.operations() if operation.process_only]
     called = {callee for call in file.local_calls if call.function not in own for callee in call.callees}
+    for _, operation in file.operations():
+        if not operation.process_only and operation.task is not None and operation.task.function is not None:
+            called.add(operation.task.function)
     for function in file.functions.values():
-        if function.id not in own and function.id not in passing:  # where a task is passed on, only calls count
+        if function.id in own:
+            continue
+        if all(point.scope != function.id for point in sent):
             called.update(function.calls)
-    return frozenset(function.id for function in file.reachable(*(own & called)))
+        else:  # where tasks are sent, what is named in other statements
+            named = {use.name for use in function.globals if not any(use.span in point.statement.span for point in sent)}
+            called |= {identity for identity, name in own.items() if name in named}
+    return frozenset(function.id for function in file.reachable(*(own.keys() & called)))
 
 
 def _have_hold(file: FileFacts) -> bool:
