@@ -344,6 +344,15 @@ def test_recycling(construction: str, targets: tuple[Version, ...], answer: str)
         ("signal.raise_signal(signal.SIGUSR1)", "no"),
         ("sys.exit(3)", "no"),
         ("if os.fork() == 0: os._exit(0)", "no"),
+        ("if os.getppid() == 1: os._exit(1)", "no"),
+        ("if x: os._exit(1)", "yes"),
+        ("import threading; threading.Timer(1, os._exit, (1,)).start()", "no"),
+        ("signal.signal(signal.SIGTERM, lambda *_: os._exit(1))", "no"),
+        ("signal.signal(signal.SIGBUS, lambda *_: None)", "yes"),
+        ("import faulthandler; faulthandler.enable()", "yes"),
+        ("import numpy; numpy.sum(x)", "no"),
+        ("import thirdparty; thirdparty.Renderer().render(x)", "unknown"),
+        ("import thirdparty; thirdparty.LIMIT", "no"),
     ],
 )
 def test_causes_of_a_workers_death(body: str, answer: str) -> None:
@@ -369,6 +378,8 @@ def test_causes_of_a_workers_death(body: str, answer: str) -> None:
         ("return multiprocessing.pool.ThreadPool(2).map(square, [x])", "no"),
         ("return os.system('true')", "no"),
         ("return unknown(x)", "unknown"),
+        ("return Pool(2).map(square, [x]) if x > 1 else x", "unknown"),
+        ("import thirdparty; return thirdparty.run(x)", "unknown"),
     ],
 )
 def test_children(body: str, answer: str) -> None:
@@ -511,3 +522,40 @@ def test_an_executors_workers_are_killed(use: str, answer: str) -> None:
 def test_a_cluster_with_the_executor_api(line: str, answer: str) -> None:
     about = subject(f"{line}\nwith Pool(2) as pool:\n    print(pool.map(square, [1]))\n")
     assert kinds.executor_ahead(about).answer == answer
+
+
+def test_an_initializer_that_is_ready_for_a_crash() -> None:
+    program = """
+    def lost(*_):
+        raise RuntimeError("a file is gone")
+
+
+    def ready():
+        signal.signal(signal.SIGBUS, lost)
+
+
+    def run(xs):
+        with Pool(2, ready) as pool:
+            return pool.map(square, xs)
+    """
+    about = subject(program)
+    found = workers.worker_death(about)
+    assert (found.answer, line(found, about)) == ("yes", "signal.signal(signal.SIGBUS, lost)")
+
+
+def test_a_function_that_is_only_passed_on_kills_nobody() -> None:
+    program = """
+    def stop(*_):
+        os._exit(1)
+
+
+    def work(x):
+        signal.signal(signal.SIGTERM, stop)
+        return x
+
+
+    def run(xs):
+        with Pool(2) as pool:
+            return pool.map(work, xs)
+    """
+    assert workers.worker_death(subject(program)).answer == "no"

@@ -337,6 +337,8 @@ class Function:
     mutates: tuple[str, ...] = ()
     """Parameters (self included) whose object it changes: p.append(..), p[k] = .., p.x = .."""
     has_loop: bool = False
+    libraries: frozenset[str] = frozenset()
+    """Top packages outside of the standard library whose code it calls; of the project, what was not read."""
     decorator_values: tuple[Value, ...] = ()
     """What each of `decorators` evaluates to; functions and classes of the project among them are facts too."""
     endless: bool = False

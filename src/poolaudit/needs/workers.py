@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from poolaudit.facts import Argument, Evidence, FileFacts, Function, Handler, LibraryCall, PoolSite, Task, Value
+from poolaudit.evidence.running import run_by, way_to
+from poolaudit.evidence.worker_death import deaths
+from poolaudit.facts import Argument, Evidence, FileFacts, Function, Handler, LibraryCall, PoolSite, Span, Task, Value
 from poolaudit.needs.absence import absent, absent_argument
 from poolaudit.tree import Subject
 
@@ -23,8 +25,18 @@ PROCESS_STARTERS = frozenset(
 )
 """Library calls that start a child which a daemonic process may not have; subprocess does not."""
 
-DEADLY = frozenset({"os._exit", "os.abort"})
-DEADLY_SIGNALS = frozenset({"os.kill", "signal.raise_signal"})
+CRASHES = frozenset(f"signal.{name}" for name in ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE"))
+"""Signals that native code brings about, and Python code does not."""
+
+QUIET = frozenset(
+    {
+        "PIL", "attr", "attrs", "bs4", "colorama", "dateutil", "lxml", "matplotlib", "msgpack", "networkx", "numpy", "orjson",
+        "packaging", "pandas", "psutil", "pytz", "regex", "requests", "rich", "scipy", "shapely", "six", "sympy", "tqdm",
+        "typing_extensions", "ujson", "yaml",
+    }
+)  # fmt: skip
+"""Libraries that neither start processes nor end them when they are called in a plain way."""
+
 BROKEN = ("BrokenProcessPool", "BrokenExecutor")
 
 SHELLS = frozenset({"os.system", "os.popen"})
@@ -53,6 +65,10 @@ def unseen_code(subject: Subject) -> Evidence | None:
     for function in worker_code(subject.site, subject.file):
         if not function.complete:
             return Evidence("unknown", f"`{function.name}` calls code that is not seen", function.name_span or function.span)
+        unseen = sorted(function.libraries - QUIET)
+        if unseen:
+            because = f"`{function.name}` calls `{unseen[0].lstrip('.') or 'its package'}`, whose code is not seen"
+            return Evidence("unknown", because, function.name_span or function.span)
     return None
 
 
@@ -89,39 +105,58 @@ def _waits(call: LibraryCall) -> bool:
 
 
 def children(subject: Subject) -> Evidence:
+    """A task is seen to start a process, whatever its arguments are."""
+    site, file = subject.site, subject.file
+    for task in worker_tasks(site):
+        for ran in run_by(task, file):
+            starter = next(((name, span) for name, span in _starts(ran.function, file) if way_to(span, ran, file).always), None)
+            if starter is not None:
+                name, span = starter
+                return Evidence("yes", f"`{ran.function.name}` runs in a worker and {name}", span)
+    return unseen_code(subject) or _on_condition(subject) or absent(subject, "no task starts a process")
+
+
+def _starts(function: Function, file: FileFacts) -> Iterator[tuple[str, Span]]:
+    for index in function.pools:
+        if file.sites[index].is_process:
+            yield f"makes a `{file.sites[index].api}`", file.sites[index].point.span
+    for call in function.library_calls:
+        if call.api in PROCESS_STARTERS:
+            yield f"starts `{call.api}`", call.point.span
+
+
+def _on_condition(subject: Subject) -> Evidence | None:
+    """Code that a worker may come to starts a process: it depends on what is not seen here."""
     for function in worker_code(subject.site, subject.file):
-        for index in function.pools:
-            inner = subject.file.sites[index]
-            if inner.is_process:
-                return Evidence("yes", f"`{function.name}` runs in a worker and makes a `{inner.api}`", inner.callee)
-        for call in function.library_calls:
-            if call.api in PROCESS_STARTERS:
-                return Evidence("yes", f"`{function.name}` runs in a worker and starts `{call.api}`", call.point.span)
-    return unseen_code(subject) or absent(subject, "no task starts a process")
+        for name, span in _starts(function, subject.file):
+            return Evidence("unknown", f"`{function.name}` {name}, and whether a worker comes to it is not seen", span)
+    return None
 
 
 def worker_death(subject: Subject) -> Evidence:
-    """A cause of a worker's death is seen, or (executor) the code is ready for one. A missing timeout is no cause."""
+    """A cause of a worker's death is seen, or the code is ready for one. A missing timeout is no cause."""
     for handler in handlers(subject.site):
         for name in handler.types:
             if (name.api or name.text).rpartition(".")[2] in BROKEN:
                 return Evidence("yes", f"`{name.text}` is handled", name.span)
+    for task in worker_tasks(subject.site):
+        for death in deaths(task, subject.file):
+            # SystemExit is a fault under both APIs: PA511 speaks of it
+            if death.kind != "raised":
+                by = "" if death.function is None else f"`{death.function.name}` runs in a worker and calls "
+                return Evidence("yes", f"{by}`{death.name}`", death.where)
+    return _crash_expected(subject) or unseen_code(subject) or absent(subject, "nothing seen ends a worker")
+
+
+def _crash_expected(subject: Subject) -> Evidence | None:
+    """Worker code prepares for the crash of native code: a handler of such a signal, faulthandler."""
     for function in worker_code(subject.site, subject.file):
-        forks = any(call.api in ("os.fork", "pty.fork") for call in function.library_calls)
         for call in function.library_calls:
-            if not forks and (call.api in DEADLY or (call.api in DEADLY_SIGNALS and _kills_itself(call))):
-                return Evidence("yes", f"`{function.name}` runs in a worker and calls `{call.api}`", call.point.span)
-    return unseen_code(subject) or absent(subject, "nothing seen ends a worker")
-
-
-def _kills_itself(call: LibraryCall) -> bool:
-    signal = call.arguments[-1].value if call.arguments else None
-    deadly = signal is not None and bool(signal.api) and (signal.api or "").rpartition(".")[2] in (
-        "SIGKILL", "SIGTERM", "SIGSEGV", "SIGABRT", "SIGBUS", "SIGQUIT",
-    )  # fmt: skip
-    if call.api == "signal.raise_signal":
-        return deadly
-    return deadly and len(call.arguments) == 2 and call.arguments[0].value.api == "os.getpid"
+            handled = call.api == "signal.signal" and call.arguments and call.arguments[0].value.api in CRASHES
+            if handled or call.api == "faulthandler.enable":
+                what = call.arguments[0].value.text if handled else call.api
+                return Evidence("yes", f"`{function.name}` runs in a worker and is ready for a crash: `{what}`", call.point.span)
+    return None
 
 
 def handlers(site: PoolSite) -> Iterator[Handler]:

@@ -5,6 +5,7 @@ Built only for what a pool's tasks reach. Knows a solved trace. Must never know 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Literal, cast
 
@@ -43,9 +44,11 @@ _NOTABLE_PREFIXES = (
     "torch.",
     "tensorflow.",
     "ctypes.",
+    "faulthandler.",
     "functools.wraps",
     "functools.update_wrapper",
 )
+_STANDARD = sys.stdlib_module_names | {"builtins"}
 _LOOP_WEIGHT = 30
 _CALL_WEIGHT = 8
 
@@ -97,7 +100,7 @@ class FunctionTable:
         record = self.trace.functions[number]
         describe = self.describer
         span, name_span, parameters_span, body = self.trace.places.function(record.place)
-        calls, library_calls, complete, call_count = self._calls(number)
+        calls, library_calls, complete, call_count, libraries = self._calls(number)
         return Function(
             id=number,
             name=record.name,
@@ -126,6 +129,7 @@ class FunctionTable:
             pools=tuple(index for call, index in describe.site_index.items() if self.trace.frame(call).scope == number),
             weight=record.last - record.first + _LOOP_WEIGHT * record.loops + _CALL_WEIGHT * call_count,
             complete=complete,
+            libraries=libraries,
             mutates=self._mutates(record),
             has_loop=record.loops > 0,
             endless=describe.runs_forever(number),
@@ -167,10 +171,11 @@ class FunctionTable:
         name = describe.name(item.node)
         return Raised(None if name.api is None and name.class_id is None else name, point, ())
 
-    def _calls(self, number: int) -> tuple[tuple[int, ...], tuple[LibraryCall, ...], bool, int]:
-        """Functions of this file that it runs or passes on, notable library calls, whether all callees are known, a count."""
+    def _calls(self, number: int) -> tuple[tuple[int, ...], tuple[LibraryCall, ...], bool, int, frozenset[str]]:
+        """Functions that it runs or passes on, notable library calls, whether all callees are known, a count, libraries."""
         reached: set[int] = set()
         notable: list[LibraryCall] = []
+        libraries: set[str] = set()
         complete = True
         count = 0
         for node_number in self.body(number):
@@ -179,6 +184,7 @@ class FunctionTable:
                 points = self.solution.points(node.callee)
                 complete = complete and bool(points) and node.callee not in self.solution.inherited
                 count += not any(isinstance(p, ExternalObject) and p.name.startswith("builtins.") for p in points)
+                libraries.update(p.name.partition(".")[0] for p in points if isinstance(p, (ExternalObject, CalledObject)))
                 reached |= self.solution.callees.get(node_number, set())
                 notable.extend(self._library_call(node_number, node))
             elif isinstance(node, (ir.Reference, ir.Attribute, ir.FunctionValue)):
@@ -188,7 +194,7 @@ class FunctionTable:
                     elif isinstance(point, ClassObject) and isinstance(node, ir.Reference):
                         reached.update(self._class_functions(point.cls))
         reached.discard(number)
-        return tuple(sorted(reached)), tuple(notable), complete, count
+        return tuple(sorted(reached)), tuple(notable), complete, count, frozenset(libraries - _STANDARD)
 
     def _class_functions(self, cls: int) -> Iterator[int]:
         for name in ("__init__", "__post_init__", "__new__"):
