@@ -509,7 +509,7 @@ def test_imports_of_several_fixes_are_merged(project: Path, only: Callable[..., 
     one = finder("PA900", r"\ba\b", to("cache", "safe", ImportRequest("functools", "cache")))
     two = finder("PA901", r"\bb\b", to("wraps", "safe", ImportRequest("functools", "wraps"), ImportRequest("os")))
     done = rewrite(one, two, only=only)
-    assert done.patches[0].after == HEAD + "from functools import cache, wraps\nimport os\nx = cache\ny = wraps\nz = cache\n"
+    assert done.patches[0].after == HEAD + "import os\nfrom functools import cache, wraps\nx = cache\ny = wraps\nz = cache\n"
     assert done.report.fixes_applied == 3
 
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from poolaudit import edits, imports, verify
 from poolaudit.judge import ask, survey
+from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.plan import Direction, Plan
 from poolaudit.migrate.planning import plans
 from poolaudit.migrate.surroundings import surroundings
 from poolaudit.migrate.unimport import unused_imports
+from poolaudit.notebook import Unwritable
 from poolaudit.report import Problem
-from poolaudit.source import Lines, SourceFile, changed
+from poolaudit.source import Lines, SourceFile, changed, content, counted
 
 if TYPE_CHECKING:
     from poolaudit.config import Config
@@ -36,7 +38,8 @@ class Step:
 
     plan: Plan
     line: int
-    """Where the pool is built in `before`, from 1."""
+    """Where the pool is built in `before`, from 1; of a notebook, within `cell`."""
+    cell: int | None
     before: str
     after: str
 
@@ -78,14 +81,25 @@ class Migration:
         self._skipped: set[tuple[str, int]] = set()
         """Pools that were refused or rolled back: text of the construction and which of its like."""
 
-    def planned(self) -> Planned:
-        """The plans for the text as it is now."""
+    def planned(self, *, verified: bool = False) -> Planned:
+        """The plans for the text as it is now. `verified`: what the gate refuses is blocked; each pool is rewritten for that."""
         problems: list[Problem] = []
         source = changed(self._source, self.text)
         facts = survey(source, problems, self._project)
         if facts is None:
             return Planned(source, None, problems=tuple(problems))
-        return Planned(source, facts, plans(facts, self._config.settings, self._to), tuple(problems))
+        found = plans(facts, self._config.settings, self._to)
+        if verified:
+            found = tuple(self._verified(plan, facts) for plan in found)
+        return Planned(source, facts, found, tuple(problems))
+
+    def _verified(self, plan: Plan, facts: FileFacts) -> Plan:
+        """The plan, or what the gate would refuse it for."""
+        after = self._rewritten(plan, facts) if plan.status != "blocked" else ""
+        if isinstance(after, str):
+            return plan
+        where = facts.sites[plan.site].point.span
+        return replace(plan, blockers=(blocked("not-verified", where, after.message),), edits=(), imports=())
 
     def step(self) -> Step | None:
         """The next pool that can be moved, as text; None when there is none left. Nothing is taken over yet."""
@@ -98,10 +112,11 @@ class Migration:
             if not wanted or _identity(plan, planned.facts) in self._skipped:
                 continue
             after = self._rewritten(plan, planned.facts)
-            line = Lines(self.text).line(planned.facts.sites[plan.site].point.span.start)
+            row = Lines(self.text).line(planned.facts.sites[plan.site].point.span.start)
+            line, cell = counted(planned.source, row)
             if isinstance(after, str):
-                return Step(plan, line, self.text, after)
-            self.problems.append(Problem(REFUSED, f"not migrated: {after.message}", self._source.name, line))
+                return Step(plan, line, cell, self.text, after)
+            self.problems.append(Problem(REFUSED, f"not migrated: {after.message}", self._source.name, line, cell=cell))
             self._skipped.add(_identity(plan, planned.facts))
         return None
 
@@ -128,6 +143,10 @@ class Migration:
         except ValueError as error:
             # two forms that stand in one another: neither knows the other's edits
             return verify.Rejection("unstable", str(error))
+        try:
+            content(self._source, patch.text)
+        except Unwritable as error:
+            return verify.Rejection("syntax", str(error))
         return self._rejection(facts, patch) or patch.text
 
     def _is_package(self) -> bool:

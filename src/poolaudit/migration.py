@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from poolaudit import discover
+from poolaudit.config import Closest
 from poolaudit.layout import Layout
 from poolaudit.report import NOT_WRITTEN, Problem, Progress
 from poolaudit.selection import Selection
@@ -60,7 +61,8 @@ class MigrationRun:
 
     def __init__(self, paths: Iterable[str], config: Config, to: Direction, *, unsafe: bool = False) -> None:
         self._config = config
-        self._selection = Selection(config)
+        self._closest = Closest(config)
+        self._selections = {str(config.root): Selection(config)}
         self._discovery = discover.discover(paths, config, MOVABLE_NAMES)
         self._to: Direction = to
         self._unsafe = unsafe
@@ -85,7 +87,7 @@ class MigrationRun:
             for index, source in enumerate(self.sources):
                 if progress is not None:
                     progress(source.name, index, len(self.sources))
-                found.append(self._migration(source, project).planned())
+                found.append(self._migration(source, project).planned(verified=True))
             return found
 
         files = tuple(each for each in roomy(planned) if each.plans or each.problems) if self.sources else ()
@@ -136,7 +138,9 @@ class MigrationRun:
     def _migration(self, source: SourceFile, project: Project) -> Migration:
         from poolaudit.migrating import Migration
 
-        return Migration(source, self._config, self._selection, self._to, self._unsafe, project)
+        config = self._closest.of(source.path or source.name)
+        selection = self._selections.setdefault(str(config.root), Selection(config))
+        return Migration(source, config, selection, self._to, self._unsafe, project)
 
     def _project(self) -> Project:
         """What files import, read anew where files may have been written meanwhile."""

@@ -178,7 +178,19 @@ BLOCKERS: dict[str, Reason] = {
     "pool-never-closed": Reason(
         "Nothing ends the pool: at exit the interpreter kills a Pool and waits for an executor.", "Use `with`, or close and join."
     ),
+    "not-verified": Reason(
+        "The new code was written and did not pass the checks that every rewrite must pass.", "See what the message says."
+    ),
     # --- executor to pool
+    "built-at-import": Reason(
+        "An executor starts no process before its first task, a Pool when it is built: importing the file would start workers, and"
+        " where they are not forked, each of them would import it again.",
+        "Build it in a function.",
+    ),
+    "worker-may-die": Reason(
+        "When a worker dies, or its initializer raises, an executor raises BrokenProcessPool and a Pool hangs.",
+        "Keep the executor.",
+    ),
     "executor-escapes": Reason(
         "The executor is passed on to code that is not followed, such as an event loop, which needs an executor.",
         "Keep the executor.",

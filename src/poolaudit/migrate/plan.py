@@ -69,6 +69,8 @@ _CONSEQUENCES = {
     "pool-escapes": frozenset({"private-attribute"}),
     "workers-start-later": frozenset({"pool-escapes", "pool-class-is-variable", "pool-subclassed"}),
     "pool-class-is-variable": frozenset({"pool-subclassed"}),
+    "worker-may-die": frozenset({"broken-pool-handled"}),
+    "callback-effect-read-early": frozenset({"done-callback-opaque"}),
     "future-exception-method": frozenset({"done-callback-opaque"}),
     "future-cancel": frozenset({"done-callback-opaque"}),
 }

@@ -13,7 +13,7 @@ from poolaudit.edits import Edit
 from poolaudit.facts import Span
 from poolaudit.migrate.surroundings import Surroundings
 
-_DOCSTRING = re.compile(r'"""[^"]*"""')
+_STRING = re.compile(r'"""[^"]*"""|"[^"\n]*"')
 _ROOTS = ("multiprocessing", "concurrent")
 
 
@@ -22,7 +22,7 @@ def unused_imports(code: Surroundings, edits: Sequence[Edit]) -> Iterator[Edit]:
     strings = " ".join(
         node.value for node in ast.walk(code.tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
-    new_text = _DOCSTRING.sub("", " ".join(edit.replacement for edit in edits))
+    new_text = _STRING.sub("", " ".join(edit.replacement for edit in edits))
     for statement in ast.walk(code.tree):
         if not isinstance(statement, (ast.Import, ast.ImportFrom)) or not _is_of_pools(statement):
             continue

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from poolaudit.facts import PoolSite, Span
 from poolaudit.migrate.plan import Plan, Status
-from poolaudit.report.lines import Sources
+from poolaudit.report.lines import Sources, located
 from poolaudit.report.terminal import Paint, harmless, wrapped
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _described(row: Row, paint: Paint, width: int) -> list[str]:
 def told(path: str, step: Step) -> str:
     """One line for a pool that has been moved."""
     caveats = ", ".join(caveat.name for caveat in step.plan.caveats)
-    return harmless(f"{path}:{step.line}: moved{f' ({caveats})' if caveats else ''}")
+    return harmless(f"{located(path, step.cell, step.line)}: moved{f' ({caveats})' if caveats else ''}")
 
 
 def markdown(plan: MigrationPlan) -> str:

@@ -5,16 +5,15 @@ All by keyword: the second positional argument of an executor is its context. Mu
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from poolaudit.edits import Edit, insert, replace
-from poolaudit.facts import Argument, Task
+from poolaudit.facts import Argument
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
 from poolaudit.migrate.editing import add_argument
+from poolaudit.migrate.initializer import observed_workers
 from poolaudit.migrate.move import Move
-from poolaudit.migrate.observed import LEAVES_TRACES
 from poolaudit.migrate.plan import Piece
 
 _KEYWORDS = {
@@ -52,8 +51,7 @@ def pieces(move: Move) -> Iterator[Piece]:
     yield from _arguments(move)
     yield from _started(move)
     yield from _context(move)
-    if any("current_process" in move.file.cut(function.body) for function in move.worker_code):
-        yield caveat("worker-names")
+    yield from observed_workers(move)
 
 
 def _arguments(move: Move) -> Iterator[Piece]:
@@ -82,24 +80,9 @@ def _started(move: Move) -> Iterator[Piece]:
     """Workers that do more than wait for tasks."""
     task = move.site.initializer
     endless = task is not None and any(function.endless for function in move.file.reachable(task.function))
-    body = " ".join(move.file.cut(function.body) for function in move.file.reachable(task.function)) if task is not None else ""
-    given = " ".join(move.file.cut(argument.span) for argument in move.site.arguments)
-    if _fills_globals(move, task) or LEAVES_TRACES.search(body) or re.search(r"\bBarrier\b|\.wait\(", f"{given} {body}"):
-        yield blocked("initializer-observed", move.site.callee, f"what the initializer of {move.name} does can be seen")
-    if "active_children" in move.file.text:
-        yield blocked("workers-observed", move.site.callee, "the children of the process are looked at in this file")
     if endless or not move.site.operations:
         why = "its initializer never returns" if endless else "it is given no task here"
         yield blocked("workers-start-later", move.site.callee, f"{move.name}: {why}")
-
-
-def _fills_globals(move: Move, task: Task | None) -> bool:
-    """An initializer of threads that changes what the program sees; what is local to a thread is not seen."""
-    if task is None or not move.is_thread:
-        return False
-    names = {use.name for function in move.file.reachable(task.function) for use in function.globals if use.how != "read"}
-    made = {name: [write.value for write in move.file.globals.get(name, ()) if write.how == "assign"] for name in names}
-    return any(not values or any(value is None or value.api != "threading.local" for value in values) for values in made.values())
 
 
 def _recycling(move: Move, argument: Argument) -> Iterator[Piece]:

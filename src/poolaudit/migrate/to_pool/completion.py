@@ -136,7 +136,8 @@ def _one_by_one(move: Move, operation: Operation, futures: ast.ListComp, loop: a
     call = f"{move.file.cut(operation.receiver)}.imap_unordered({move.file.cut(move.code.span(futures.elt.args[0]))}, {tasks})"
     start = move.code.span(loop).start
     indent = move.file.text[move.file.text.rfind("\n", 0, start) + 1 : start]
-    lines = (f"{tasks} = list({iterable})", f"{results} = {call}")
+    made = isinstance(futures.generators[0].iter, (ast.List, ast.ListComp))
+    lines = (f"{tasks} = {iterable}" if made else f"{tasks} = list({iterable})", f"{results} = {call}")
     yield insert(start, "".join(f"{line}{newline(move.file)}{indent}" for line in lines))
     yield replace(move.code.span(loop.target), "_")
     yield replace(move.code.span(loop.iter), f"range(len({tasks}))")

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from poolaudit.evidence.exception_class import rebuilding_fails
 from poolaudit.migrate.blockers import blocked
+from poolaudit.migrate.initializer import observed_workers
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Piece
 from poolaudit.needs.workers import BROKEN, PROCESS_STARTERS
+
+_DEADLY = frozenset({"os._exit", "os.abort", "os.kill", "signal.raise_signal"})
 
 
 def pieces(move: Move) -> Iterator[Piece]:
@@ -21,9 +25,30 @@ def pieces(move: Move) -> Iterator[Piece]:
     points = [move.site.point, *(point for operation in move.site.operations for point in move.points(operation))]
     for handler in move.handlers(*points):
         for name in handler.types:
-            if (name.api or name.text).rpartition(".")[2] in BROKEN:
+            if (name.api or name.text).rpartition(".")[2] in (*BROKEN, "RuntimeError"):
                 yield blocked("broken-pool-handled", name.span, f"`{name.text}` is handled, which a Pool never raises")
+    yield from observed_workers(move)
+    if move.site.at_import is not None and not move.site.guarded:
+        yield blocked("built-at-import", move.site.callee, f"importing the file builds {move.name}")
+    yield from _deaths(move)
     for function in move.worker_code:
         started = [call.api for call in function.library_calls if call.api in PROCESS_STARTERS]
         if started or any(move.file.sites[index].is_process for index in function.pools):
             yield blocked("worker-needs-children", move.site.callee, f"`{function.name}` runs in a worker and starts processes")
+
+
+def _deaths(move: Move) -> Iterator[Piece]:
+    """Causes of a worker's death that are seen: calls that end it, exceptions that cannot be rebuilt, a failing initializer."""
+    for function in move.worker_code:
+        deadly = next((call.api for call in function.library_calls if call.api in _DEADLY), None)
+        if deadly is not None:
+            yield blocked("worker-may-die", move.site.callee, f"`{function.name}` calls `{deadly}`")
+        for raised in function.raises:
+            owner = move.file.classes.get(raised.exception.class_id or -1) if raised.exception is not None else None
+            if owner is not None and rebuilding_fails(move.file, owner, raised.arguments):
+                yield blocked(
+                    "worker-may-die", move.site.callee, f"`{owner.name}`, which `{function.name}` raises, cannot be unpickled"
+                )
+    task = move.site.initializer
+    if task is not None and any(function.raises for function in move.file.reachable(task.function)):
+        yield blocked("worker-may-die", move.site.callee, f"the initializer `{task.name}` raises")

@@ -9,9 +9,11 @@ from poolaudit.edits import Edit, ImportRequest, insert, replace
 from poolaudit.evidence.timeout_classes import FUTURE, ONE_SINCE, OTHERS
 from poolaudit.facts import Argument, Operation, Use
 from poolaudit.migrate.blockers import blocked
+from poolaudit.migrate.changes import changed_arguments
 from poolaudit.migrate.editing import has_comment, newline, remove_lines, rename_method
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Definition, Piece
+from poolaudit.migrate.tasks import may_raise_timeout
 from poolaudit.migrate.timeouts import is_timed
 from poolaudit.migrate.to_pool.completion import completed
 
@@ -38,14 +40,23 @@ def pieces(move: Move, operation: Operation) -> Iterator[Piece]:
         return
     callback = next((use for use in operation.handle.uses if use.how == "add_done_callback"), None)
     yield from _submitted(move, operation, callback)
+    yield from changed_arguments(move, operation)
+    if callback is not None and any(use.how in ("result", "done") for use in _own_uses(operation, callback)):
+        yield blocked("callback-effect-read-early", callback.point.span, "the result is waited for besides")
     if not operation.handle.complete:
         escape = next(iter(operation.handle.escapes), None)
         where = escape.point.span if escape is not None else operation.point.span
         yield blocked("async-handle-escapes", where, "what becomes of this future is not seen")
         return
-    for use in operation.handle.uses:
-        if callback is None or use is callback or use.point.span not in callback.point.span:
-            yield from _used(move, operation, use)
+    for use in _own_uses(operation, callback):
+        yield from _used(move, operation, use)
+
+
+def _own_uses(operation: Operation, callback: Use | None) -> list[Use]:
+    """What is done with the future outside of its callback."""
+    return [
+        use for use in operation.handle.uses if callback is None or use is callback or use.point.span not in callback.point.span
+    ]
 
 
 def _submitted(move: Move, operation: Operation, callback: Use | None) -> Iterator[Piece]:
@@ -77,12 +88,20 @@ def _callback(move: Move, operation: Operation, use: Use, last: Argument) -> Ite
     """`.add_done_callback(lambda future: g(future.result()))` to `callback=g`; a failed task is logged, as an executor does."""
     function = _reader_of_result(move, use)
     chained = use.point.span.start == operation.point.span.start and operation.handle.chained == "add_done_callback"
-    if function is None or not (chained or _follows(move, operation, use)):
+    if function is None or not _is_harmless(move, function) or not (chained or _follows(move, operation, use)):
         yield blocked("done-callback-opaque", use.point.span, "the callback is not seen to read only the result")
         return
     yield insert(last.span.end, f", callback={function}, error_callback={LOG_FAILURE}")
     yield Edit(operation.point.span.end, use.point.span.end, "") if chained else remove_lines(use.point.statement.span, move.file)
     yield from _logging(move, operation)
+
+
+def _is_harmless(move: Move, text: str) -> bool:
+    """A callback that raises is logged by an executor, and hangs a Pool."""
+    if text == "print" or text.rpartition(".")[2] in ("append", "add"):
+        return True
+    function = next((each for each in move.file.functions.values() if each.name == text and not each.span.path), None)
+    return function is not None and function.complete and not function.raises
 
 
 def _follows(move: Move, operation: Operation, use: Use) -> bool:
@@ -131,7 +150,7 @@ def _used(move: Move, operation: Operation, use: Use) -> Iterator[Piece]:
     elif use.how == "result" and use.name_span is not None:
         yield replace(use.name_span, "get")
         if is_timed(use):
-            yield from _timed(move, use)
+            yield from _timed(move, operation, use)
     elif use.how == "done" and use.name_span is not None:
         yield replace(use.name_span, "ready")
     elif use.how in _BLOCKERS:
@@ -142,7 +161,7 @@ def _used(move: Move, operation: Operation, use: Use) -> Iterator[Piece]:
         yield blocked("async-handle-escapes", use.point.span, "the future is used in a way that is not followed")
 
 
-def _timed(move: Move, use: Use) -> Iterator[Piece]:
+def _timed(move: Move, operation: Operation, use: Use) -> Iterator[Piece]:
     """The class of the timeout in every handler around it."""
     handlers = list(move.handlers(use.point))
     one_class = all(target >= ONE_SINCE for target in move.settings.targets)
@@ -152,6 +171,8 @@ def _timed(move: Move, use: Use) -> Iterator[Piece]:
     doubtful = any(name.api in OTHERS for handler in handlers for name in handler.types) and not one_class
     if (not names and not wide) or doubtful:
         yield blocked("timeout-handler-unresolved", use.point.span, "no handler of this timeout is seen that could be changed")
+    if names and may_raise_timeout(move, operation):
+        yield blocked("task-may-raise-timeout", use.point.span, "the task is not seen to never raise TimeoutError")
     for name in names:
         spelled, needed = move.spelled("multiprocessing", "", name.span)
         yield from needed
