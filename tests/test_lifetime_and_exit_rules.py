@@ -681,6 +681,8 @@ def test_workers_that_live(body: str) -> None:
         ("pool = Pool(2)\nshow(pool)\npool.close()", 1),
         ("pool = Pool(2) if items else None\nif pool:\n    print(pool.map(square, items))\n    pool.close()", 1),
         ("pool = Pool(2)\ntry:\n    print(pool.map(square, items))\nexcept OSError:\n    print(1)\npool.close()", 1),
+        ("pool = Pool(2, show)\nif not items:\n    raise ValueError(items)\npool.terminate()", 1),
+        ("pool = Pool(2)\noptions = {'pool': pool}\nshow(**options)\nprint(pool.map(square, items))\npool.close()", 1),
         # nothing of it is seen to raise
         ("pool = Pool(2)\npool.map_async(square, items)\npool.close()\npool.join()", 0),
         ("pool = Pool(2)\npool.close()\npool.join()", 0),

@@ -28,8 +28,7 @@ from poolaudit.settings import Settings
 
 _ENDING = ("close", "terminate", "shutdown")
 _OTHERWISE = ("with-exit", "stack", "closing", "atexit", "finalize")
-_KEPT = frozenset({"return", "yield", "store", "put"})
-"""Uses after which somebody else may close it."""
+_GIVEN = frozenset({"return", "yield"})
 
 _KILLED = Caveat("killed-on-error", "when an exception leaves the block, tasks that still run are killed")
 _WAITED_FOR = Caveat("waits-on-error", "when an exception leaves the block, its end waits for tasks that still run")
@@ -71,15 +70,16 @@ def _only_ended_plainly(site: PoolSite) -> End | None:
         return None
     if any(end.in_finally or end.handler or end.point.scope != site.point.scope for end in site.ends):
         return None
-    if any(use.how in _KEPT for use in site.uses):
-        return None
+    if any(use.how == "store" or (use.how in _GIVEN and use.point.scope == site.point.scope) for use in site.uses):
+        return None  # somebody else may end it
     return min(ending, key=lambda end: end.point.order)
 
 
 def _risks(site: PoolSite, file: FileFacts) -> Iterator[Point]:
-    """Where errors of tasks, or of code that gets the pool, are raised and not caught."""
+    """Where the function raises, or hands on errors of tasks or of code that gets the pool."""
     points = [point for operation in site.operations for point, _ in waits(operation)]
     points += [use.point for use in site.uses if use.how == "pass"]
+    points += [raised.point for raised in file.functions[site.function].raises] if site.function in file.functions else []
     return (point for point in points if not caught(point, "builtins.Exception") and not _suppressed(point, file))
 
 
