@@ -183,8 +183,8 @@ BLOCKERS: dict[str, Reason] = {
     ),
     # --- executor to pool
     "built-at-import": Reason(
-        "An executor starts no process before its first task, a Pool when it is built: importing the file would start workers, and"
-        " where they are not forked, each of them would import it again.",
+        "An executor starts no process before its first task, a Pool when it is built: importing the file would start workers,"
+        " and where they are not forked, each of them would import it again.",
         "Build it in a function.",
     ),
     "worker-may-die": Reason(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from poolaudit.facts import LOOPS, Argument, Operation
+from poolaudit.facts import LOOPS, Argument, Operation, Use
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.outstanding import joined_after
@@ -94,3 +94,9 @@ def _changing_calls(move: Move, path: str, scope: ast.AST) -> Iterator[ast.Call]
         if function is not None:
             given = function.parameters.names[position : position + 1]
             yield from [call] if given and given[0] in function.mutates else []
+
+
+def has_shorter_partner(operation: Operation, use: Use) -> bool:
+    """Zipped with something else than what is mapped, which may end first."""
+    mapped = operation.iterable.text if operation.iterable is not None else ""
+    return use.how == "zip" and use.api != "builtins.enumerate" and any(partner.text != mapped for partner in use.partners)

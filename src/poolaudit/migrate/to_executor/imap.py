@@ -11,7 +11,7 @@ from poolaudit.edits import insert
 from poolaudit.facts import Argument, Operation, Use
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
-from poolaudit.migrate.changes import changed_arguments
+from poolaudit.migrate.changes import changed_arguments, has_shorter_partner
 from poolaudit.migrate.chunks import given_chunksize, is_sized
 from poolaudit.migrate.editing import drop_keyword, rename_method
 from poolaudit.migrate.move import Move
@@ -79,7 +79,7 @@ def read_whole(move: Move, operation: Operation) -> Iterator[Piece]:
     reads = [use for use in operation.handle.uses if use.via in ("direct", "view")]
     if not any(use.how in ("iterate", "consume") for use in reads):
         yield blocked("unretrieved-at-exit", operation.point.span, f"the results are not seen to be read before {move.name} ends")
-    if not exit_kills(move) and any(use.how == "zip" and use.partners and use.api != "builtins.enumerate" for use in reads):
+    if not exit_kills(move) and any(has_shorter_partner(operation, use) for use in reads):
         yield blocked("early-exit-from-imap", operation.point.span, "a shorter partner ends the loop, and join() runs the rest")
     if call is not None and move.code.is_read_in_its_statement(call):
         if not exit_kills(move) and any(use.how == "iterate" and _leaves_early(use) for use in reads):

@@ -12,7 +12,7 @@ from poolaudit.edits import Edit, insert
 from poolaudit.facts import Argument, Operation
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
-from poolaudit.migrate.changes import changed_arguments
+from poolaudit.migrate.changes import changed_arguments, has_shorter_partner
 from poolaudit.migrate.chunks import is_sized
 from poolaudit.migrate.editing import rename_method, wrap
 from poolaudit.migrate.move import Move
@@ -76,7 +76,7 @@ def _lazy(move: Move, operation: Operation, positional: list[Argument]) -> Itera
     for use in others:
         yield blocked("async-handle-escapes", use.point.span, "the iterator is used in a way that is not followed")
     yield from changed_arguments(move, operation)
-    if any(use.how == "zip" and use.partners and use.api != "builtins.enumerate" for use in operation.handle.uses):
+    if any(has_shorter_partner(operation, use) for use in operation.handle.uses):
         yield blocked("early-exit-from-imap", operation.point.span, "a shorter partner ends the loop, and a Pool runs the rest")
     for use in reads:
         if any({"break", "return"} & set(step.block.leaves) for step in use.point.path[-1:]):

@@ -44,7 +44,8 @@ def _deaths(move: Move) -> Iterator[Piece]:
         if deadly is not None:
             yield blocked("worker-may-die", move.site.callee, f"`{function.name}` calls `{deadly}`")
         for raised in function.raises:
-            owner = move.file.classes.get(raised.exception.class_id or -1) if raised.exception is not None else None
+            identity = raised.exception.class_id if raised.exception is not None else None
+            owner = move.file.classes.get(identity) if identity is not None else None
             if owner is not None and rebuilding_fails(move.file, owner, raised.arguments):
                 yield blocked(
                     "worker-may-die", move.site.callee, f"`{owner.name}`, which `{function.name}` raises, cannot be unpickled"
