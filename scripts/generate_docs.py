@@ -9,6 +9,7 @@ A marker is a comment: `<!-- generated: rules docs/rules -->` up to `<!-- end --
     tree                 the drawing of the decision tree
     words                what assume[..] may hold
     defaults PAGES       the rules whose programs end otherwise once the default start method is forkserver
+    blockers, caveats    what keeps a pool from being moved, and what a move changes
     changes FOLDER       what the programs of a folder do on one Python after the other
     run COMMAND          what the command prints, run in the project's folder
 """
@@ -26,6 +27,7 @@ from pathlib import Path
 from poolaudit import explain
 from poolaudit.catalog import rules
 from poolaudit.decision import TREE
+from poolaudit.migrate import pages
 from poolaudit.tree import branches
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,6 +69,10 @@ def generated(what: str, rest: str, root: Path) -> str:
         text = explain.tree("markdown")
     elif what == "words":
         text = words()
+    elif what == "blockers":
+        text = pages.blockers_table()
+    elif what == "caveats":
+        text = pages.caveats_table()
     elif what == "defaults":
         text = explain.default_table(rules(), rest)
     elif what == "changes":
