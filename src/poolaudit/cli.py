@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from poolaudit.config import Config
     from poolaudit.engine import Rewrite
+    from poolaudit.migration import MigrationRun
     from poolaudit.report import Problem, Report
     from poolaudit.report.advice import Advised
     from poolaudit.rule import Rule
@@ -178,6 +179,7 @@ def cli() -> None:
     \b
       poolaudit scan .               the bugs, and what they add up to
       poolaudit advise FILE:LINE     which API that pool should use, and why
+      poolaudit migrate .            what can be moved to ProcessPoolExecutor, and what is in the way
       poolaudit explain PA502        a rule, with programs that show the harm
     """
 
@@ -490,6 +492,151 @@ def _is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(os.path.join(folder, ""))
 
 
+# --- migrate
+
+
+@cli.command(short_help="Move pools to the other API, where that is proven to keep what the program does.")
+@click.argument("paths", nargs=-1, type=PATHS)
+@click.option(
+    "--to",
+    "direction",
+    type=click.Choice(["executor", "pool"]),
+    default="executor",
+    help="executor: Pool to ProcessPoolExecutor, ThreadPool to ThreadPoolExecutor (default). pool: the way back.",
+)
+@click.option("--plan", is_flag=True, help="Show what can be moved, and what is in the way (default).")
+@click.option("--diff", is_flag=True, help="Show the new code, and change nothing.")
+@click.option("--write", is_flag=True, help="Move what is ready.")
+@click.option(
+    "--unsafe", is_flag=True, help="With --diff, --write or --verify: also what changes behaviour in a way that has a name."
+)
+@click.option(
+    "--verify", metavar="COMMAND", help="Move pool by pool, run COMMAND after each, keep what passes and take back what does not."
+)
+@click.option("--exclude", metavar="PATTERNS", multiple=True, help="Leave these files and folders out, too (repeatable, or a,b).")
+@PROJECT
+@click.option(
+    "--output-format", type=click.Choice(["text", "json", "markdown"]), default="text", help="Of the plan (default: text)."
+)
+@TERMINAL
+@click.pass_context
+def migrate(context: click.Context, /, paths: tuple[str, ...], **options: Any) -> None:
+    """Move pools to the other API: all of a pool or nothing, and nothing that is not proven to be the same.
+
+    Exit status: 0 done, whatever is blocked; 1 a --diff that is not empty, files changed by --write, or a pool that --verify took
+    back; 2 something could not be done.
+    """
+    context.exit(_Migrate(paths or (".",), options).run())
+
+
+class _Migrate:
+    """One `migrate`: the options, and which way through the run they ask for."""
+
+    def __init__(self, paths: tuple[str, ...], options: dict[str, Any]) -> None:
+        self.paths = paths
+        self.options = options
+        chosen = [name for name in ("plan", "diff", "write", "verify") if options[name]]
+        if len(chosen) > 1:
+            raise click.UsageError(f"--{chosen[0]} and --{chosen[1]} exclude each other.")
+        self.way = chosen[0] if chosen else "plan"
+        if self.way != "plan" and options["output_format"] != "text":
+            raise click.UsageError("--output-format is for the plan.")
+
+    def run(self) -> int:
+        from poolaudit.migration import MigrationRun
+
+        config = _load(self.paths, self.options, exclude=self.options["exclude"])
+        run = MigrationRun(self.paths, config, self.options["direction"], unsafe=self.options["unsafe"])
+        ways = {"plan": self._plan, "diff": self._diff, "write": self._write, "verify": self._verify}
+        return ways[self.way](run)
+
+    def _plan(self, run: MigrationRun) -> int:
+        from poolaudit.report import migration
+
+        with ProgressLine(self.options["quiet"]) as progress:
+            plan = run.plan(progress)
+        if self.options["output_format"] == "text":
+            color = use_color(self.options["color"], sys.stdout, os.environ)
+            _print(migration.text(plan, color=color, width=line_width()))
+        else:
+            _print(migration.json(plan) if self.options["output_format"] == "json" else migration.markdown(plan))
+        return _tell((*plan.problems, *(problem for file in plan.files for problem in file.problems)))
+
+    def _diff(self, run: MigrationRun) -> int:
+        from poolaudit.report.diff import painted, patch
+        from poolaudit.report.migration import told
+
+        color = use_color(self.options["color"], sys.stdout, os.environ)
+        status = _tell(run.problems)
+        steps = 0
+        with ProgressLine(self.options["quiet"]) as progress:
+            for moved in run.moved(progress):
+                steps += len(moved.steps)
+                if moved.steps:
+                    _print(painted(patch(*moved.contents, moved.source.name), color=color))
+                    self._tell("".join(f"{told(moved.source.name, step)}\n" for step in moved.steps))
+                status = _tell(moved.problems) or status
+        self._tell(f"Would move {steps} pool{'s' * (steps != 1)}\n")
+        return status or (FOUND if steps else CLEAN)
+
+    def _write(self, run: MigrationRun) -> int:
+        from poolaudit.migration import write
+        from poolaudit.report.migration import told
+
+        status = _tell(run.problems)
+        steps = 0
+        with ProgressLine(self.options["quiet"]) as progress:
+            for moved in run.moved(progress):
+                status = _tell(moved.problems) or status
+                if not moved.steps:
+                    continue
+                problem = write(moved)
+                if problem is not None:
+                    status = _tell([problem])
+                    continue
+                steps += len(moved.steps)
+                _print("".join(f"{told(moved.source.name, step)}\n" for step in moved.steps))
+        self._tell(f"Moved {steps} pool{'s' * (steps != 1)}\n")
+        return status or (FOUND if steps else CLEAN)
+
+    def _verify(self, run: MigrationRun) -> int:
+        """Whatever ends a trial, Ctrl-C too, the file is either as the command has accepted it or as it was."""
+        from poolaudit.report.migration import told
+
+        status = _tell(run.problems)
+        command = self.options["verify"]
+        if (before := _shell(command)) != 0:
+            _say(f"Error: the command fails before anything is moved (status {before}): {command}\n")
+            return FAILED
+        kept = back = 0
+        for trial in run.trials():
+            try:
+                problem = trial.write()
+                trial.kept = problem is None and _shell(command) == 0
+            finally:
+                if trial.is_written and not trial.kept:
+                    problem = trial.take_back()
+            if problem is not None:
+                status = _tell([problem])
+                continue
+            kept, back = kept + trial.kept, back + (not trial.kept)
+            _print(f"{'kept' if trial.kept else 'taken back'}: {told(trial.path, trial.step)}\n")
+        status = _tell(run.refused) or status
+        self._tell(f"Kept {kept}, took back {back}\n")
+        return status or (FOUND if back else CLEAN)
+
+    def _tell(self, text: str) -> None:
+        if not self.options["quiet"]:
+            _say(text)
+
+
+def _shell(command: str) -> int:
+    """Runs a command as the shell does, its output on stderr (2): stdout is for results."""
+    import subprocess
+
+    return subprocess.run(command, shell=True, stdout=2, check=False).returncode
+
+
 # --- explain
 
 
@@ -503,9 +650,13 @@ def _is_below(path: str, folder: str) -> bool:
 def explain(
     context: click.Context, wanted: tuple[str, ...], everything: bool, tree: bool, output_format: str, color: str
 ) -> None:
-    """Explain rules (by code, name or prefix) with programs that show the harm; without a rule, list them all."""
+    """Explain rules (by code, name or prefix) with programs that show the harm; without a rule, list them all.
+
+    Blockers and caveats of migrations are explained by their name.
+    """
     from poolaudit import explain as pages
     from poolaudit.catalog import rules
+    from poolaudit.migrate.pages import named
 
     if tree:
         _print(pages.tree(output_format))
@@ -513,6 +664,8 @@ def explain(
     painted = use_color(color, sys.stdout, os.environ)
     if everything:
         _print(pages.render(rules(), output_format, color=painted, width=line_width()))
+    elif len(wanted) == 1 and (meaning := named(wanted[0])) is not None:
+        _print(meaning)
     elif wanted:
         _print(pages.render(_rules(wanted), output_format, color=painted, width=line_width()))
     else:

@@ -6,10 +6,7 @@ command line, an output format, a rule or a syntax tree.
 
 from __future__ import annotations
 
-import gc
 import os
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,10 +17,11 @@ from typing import TYPE_CHECKING, TypeVar
 from poolaudit import discover
 from poolaudit.config import Closest, Config, override
 from poolaudit.discover import UNREADABLE, Discovery
-from poolaudit.report import FileReport, Problem, Report, Reported
+from poolaudit.report import NOT_WRITTEN, FileReport, Problem, Progress, Report, Reported
 from poolaudit.selection import Selection
 from poolaudit.source import ChangedOnDisk, SourceFile, Unreadable, content
 from poolaudit.source import write as write_source
+from poolaudit.stack import roomy
 
 if TYPE_CHECKING:
     from poolaudit.baseline import Baseline, Entry, Judged
@@ -32,22 +30,9 @@ if TYPE_CHECKING:
 
 # judge and fixing are imported where a candidate has been found: with them come the facts, the rules and libcst
 
-Progress = Callable[[str, int, int], None]
-"""Called before each candidate is surveyed: its name, how many are done, how many there are."""
-
-RECURSION_LIMIT = 10_000
-"""Frames that one file may need: an expression of a thousand terms takes several for each. Beyond it the file is a problem."""
-
-STACK_SIZE = 64 << 20
-"""Bytes. libcst's parser needs about 3 KiB for each level of nesting, and Python up to 3.10 one for each frame."""
-
-GC_THRESHOLDS = (100_000, 20, 100)
-"""Measured on 313 files with pools: 3 % slower than no collection at all, and a quarter of its memory (976 against 255 MiB)."""
-
 _T = TypeVar("_T")
 
 CRASH = "crash"
-NOT_WRITTEN = "not-written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,39 +143,6 @@ def _discovered(data: bytes, name: str, config: Config) -> Discovery:
         problem = Problem(UNREADABLE, error.message, name, error.line, error.column)
         return Discovery((), 1, (name,), (), (problem,), False)
     return Discovery((source,) if source else (), 1, (name,), (), (), False)
-
-
-def roomy(work: Callable[[], _T]) -> _T:
-    """Runs `work` with rare garbage collections and room for deep expressions.
-
-    Both Python's and libcst's parsers and our own walk recurse, and the main thread's stack is small (1 MiB on Windows): a
-    thread of its own may have a deep one. It is a daemon, so that Ctrl-C ends the wait for it.
-    """
-    limit, thresholds, size = sys.getrecursionlimit(), gc.get_threshold(), threading.stack_size(STACK_SIZE)
-    result: list[_T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            result.append(work())
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
-            errors.append(error)
-
-    sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    try:
-        thread = threading.Thread(target=run, name="poolaudit", daemon=True)
-        thread.start()
-        thread.join()
-    finally:
-        threading.stack_size(size)
-        sys.setrecursionlimit(limit)
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
-    if errors:
-        raise errors[0]
-    return result[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from poolaudit.suppression import Assumption, Comments, Suppression
 if TYPE_CHECKING:
     from poolaudit.baseline import Baseline, Stale
     from poolaudit.config import Config
+    from poolaudit.migrate.plan import Direction, Plan
     from poolaudit.readiness import Readiness
     from poolaudit.selection import Selection
     from poolaudit.settings import Settings
@@ -68,6 +69,7 @@ def judge(
     own = tuple(site for site in facts.sites if not site.foreign)
     decisions = tuple(_decided(site, facts, settings, tuple(_assumed(site, comments, lines)), crashes) for site in own)
     ready = tuple(_readiness(site, facts, settings, crashes) for site in own)
+    moves = tuple(_planned(site, facts, settings, crashes) for site in own)
     rules = selection.rules_for(facts.path)
     silencer = _Silencer(comments, lines)
     shown = ("certain", config.confidence)
@@ -81,17 +83,30 @@ def judge(
     found.sort(key=lambda each: (each.finding.where, each.code))
     if baseline is not None:
         found = baseline.hidden(facts, found)
-    return FileReport(facts.path, _trimmed(facts, own, decisions, found), decisions, ready, tuple(found), tuple(crashes), source)
+    kept = _trimmed(facts, own, decisions, moves, found)
+    return FileReport(facts.path, kept, decisions, ready, moves, tuple(found), tuple(crashes), source)
+
+
+def _planned(site: PoolSite, facts: FileFacts, settings: Settings, crashes: list[Problem]) -> Plan | None:
+    from poolaudit.migrate.planning import plan
+
+    direction: Direction = "pool" if site.kind == "executor" else "executor"
+    return attempt("the plan of a migration", facts.path, lambda: plan(site, facts, settings, direction), crashes)
 
 
 def _trimmed(
-    facts: FileFacts, own: tuple[PoolSite, ...], decisions: Iterable[Decision | None], found: Iterable[Reported]
+    facts: FileFacts,
+    own: tuple[PoolSite, ...],
+    decisions: Iterable[Decision | None],
+    moves: Iterable[Plan | None],
+    found: Iterable[Reported],
 ) -> FileFacts:
     """The facts for a report: pools of other files are reported there, of other texts only those stay that a report shows."""
     shown = {related.where.path for each in found for related in each.finding.related}
     shown |= {operation.point.span.path for site in own for operation in site.operations}
     traces = (traced.evidence.where for decision in decisions if decision is not None for traced in decision.trace)
     shown |= {where.path for where in traces if where is not None}
+    shown |= {blocker.where.path for move in moves if move is not None for blocker in move.blockers}
     return replace(facts, sites=own, other_texts={path: text for path, text in facts.other_texts.items() if path in shown})
 
 

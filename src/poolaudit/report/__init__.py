@@ -5,14 +5,22 @@ Knows the shape of a report. Must never know libcst, click, argv, a terminal's s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from poolaudit.edits import Edit, Fix
 from poolaudit.facts import FileFacts
+from poolaudit.migrate.plan import Plan
 from poolaudit.rule import Confidence, Finding, Severity
 from poolaudit.source import SourceFile
 from poolaudit.tree import Decision
+
+Progress = Callable[[str, int, int], None]
+"""Called before each candidate is surveyed: its name, how many are done, how many there are."""
+
+NOT_WRITTEN = "not-written"
+"""The code of a problem that says why a file was not written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,8 @@ class FileReport:
     """One per site; None for thread and interpreter pools."""
     readiness: tuple[Literal["break", "change", "unaffected"] | None, ...] = ()
     """One per site: what Python 3.14's default start method does to it; None where the question makes no sense."""
+    plans: tuple[Plan | None, ...] = ()
+    """One per site: what moving it to the other API takes; None for what cannot be moved at all."""
     findings: tuple[Reported, ...] = ()
     problems: tuple[Problem, ...] = ()
     source: SourceFile | None = None

@@ -13,6 +13,7 @@ import msgspec
 from poolaudit import __version__
 from poolaudit.edits import Fix
 from poolaudit.facts import PoolSite
+from poolaudit.migrate.plan import Plan
 from poolaudit.report import FileReport, Report, Reported
 from poolaudit.report.lines import Sources
 from poolaudit.report.summary import Readiness, summarize
@@ -258,7 +259,8 @@ def _file(file: FileReport) -> FileRecord:
         sources = Sources(file.facts, file.source)
         findings = [_finding(each, sources) for each in file.findings]
         decisions = file.decisions or (None,) * len(file.facts.sites)
-        sites = [_site(site, decision, sources) for site, decision in zip(file.facts.sites, decisions, strict=True)]
+        plans = file.plans or (None,) * len(file.facts.sites)
+        sites = [_site(*each, sources) for each in zip(file.facts.sites, decisions, plans, strict=True)]
     return FileRecord(
         path=unicode(file.path),
         problems=[
@@ -269,7 +271,7 @@ def _file(file: FileReport) -> FileRecord:
     )
 
 
-def _site(site: PoolSite, decision: Decision | None, sources: Sources) -> SiteRecord:
+def _site(site: PoolSite, decision: Decision | None, plan: Plan | None, sources: Sources) -> SiteRecord:
     lines = sources.own
     start, end = lines.place(site.point.span.start), lines.place(site.point.span.end)
     return SiteRecord(
@@ -293,7 +295,19 @@ def _site(site: PoolSite, decision: Decision | None, sources: Sources) -> SiteRe
             if not operation.method_span.path
         ],
         decision=decision_record(decision, sources) if decision is not None else None,
-        migration=None,
+        migration=_migration(plan, sources) if plan is not None else None,
+    )
+
+
+def _migration(plan: Plan, sources: Sources) -> MigrationRecord:
+    return MigrationRecord(
+        to=plan.to,
+        status=plan.status,
+        caveats=[NamedRecord(each.name, each.message) for each in plan.caveats],
+        blockers=[
+            BlockerRecord(each.name, unicode(sources.path(each.where)), sources.place(each.where).line, each.message, each.unlock)
+            for each in plan.blockers
+        ],
     )
 
 
