@@ -60,7 +60,7 @@ def check_file(file: FileFacts, settings: Settings) -> Iterator[Finding]:
             label="runs in a worker",
             severity="error" if death.way.always else "warning",
             confidence="certain" if death.way.always or death.depth <= _NEAR else "likely",
-            related=(*ends, *(Related(each.task.span, "the task") for each in alike if each.task.span != where)),
+            related=(*ends, *(Related(each.task.span, _task(each, worst)) for each in alike if each.task.span != where)),
         )
 
 
@@ -70,6 +70,11 @@ def _exits(file: FileFacts) -> Iterator[_Exit]:
             for death in deaths(operation.task, file):
                 if death.kind != "signalled" and not _is_ready(death, operation, site):
                     yield _Exit(death, operation.task, operation, site)
+
+
+def _task(each: _Exit, worst: _Exit) -> str:
+    alike = each.site.kind == worst.site.kind
+    return "the task" if alike else f"the task; here {_harm(each.death, each.operation, each.site)}"
 
 
 def _harm(death: Death, operation: Operation, site: PoolSite) -> str:
