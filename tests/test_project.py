@@ -277,3 +277,30 @@ def test_a_worker_of_another_file_is_judged_by_its_own_text(tmp_path: Path, monk
     report = engine.audit(["main.py"], load(tmp_path, isolated=True))
     assert not report.problems
     assert "PA801" not in [found.code for file in report.files for found in file.findings]
+
+
+def test_pools_that_workers_of_another_file_make(survey: Survey) -> None:
+    facts = survey(
+        {
+            "main.py": """\
+                from multiprocessing import Pool
+                from other import first, second
+                with Pool(2) as pool:
+                    pool.map(first, [1])
+                    pool.map(second, [1])
+                """,
+            "other.py": """\
+                import multiprocessing
+                from concurrent.futures import ProcessPoolExecutor
+                def first(x):
+                    return ProcessPoolExecutor()
+                def second(x):
+                    return multiprocessing.get_context("fork").Pool(2)
+                """,
+        }
+    )
+    made = {function.name: [(name.api, facts.cut(name.span)) for name in function.makes] for function in facts.functions.values()}
+    assert made == {
+        "first": [("concurrent.futures.ProcessPoolExecutor", "ProcessPoolExecutor")],
+        "second": [("multiprocessing.Pool", 'multiprocessing.get_context("fork").Pool')],
+    }

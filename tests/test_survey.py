@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -1420,3 +1421,42 @@ def test_names_of_an_expression() -> None:
 )
 def test_what_a_lambda_gives_to_somebody_unseen_escapes(body: str, complete: bool) -> None:
     assert uses(body)[1] == complete
+
+
+def test_a_pair_is_not_the_view_that_yields_it() -> None:
+    site = only_site(
+        """
+        from concurrent.futures import ProcessPoolExecutor
+        def main():
+            shapes = {1: 2}
+            with ProcessPoolExecutor() as ex:
+                for work in shapes.items():
+                    ex.submit(w, work)
+                for view in {1: {2: 3}.keys()}.values():
+                    ex.submit(w, view)
+        """
+    )
+    pair, view = (operation.arguments[1].value for operation in site.operations)
+    assert pair.kind == "unknown"
+    assert view.api == "builtins.dict().keys"
+
+
+def test_a_notebook_is_a_script(tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").write_text("")
+    source = "from multiprocessing import Pool\npool = Pool(2)\n"
+    notebook, module = (survey_file(str(tmp_path / name), source) for name in ("a.ipynb", "a.py"))
+    assert (notebook.is_script, notebook.in_package) == (True, False)
+    assert (module.is_script, module.in_package) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("found = list(pool.imap_unordered(work, xs))\nzip(xs, found)", [("consume", "direct"), ("zip", "item")]),
+        ("found = [r for r in pool.imap_unordered(work, xs)]\nzip(xs, found)", [("iterate", "direct"), ("zip", "item")]),
+        ("found = sorted(pool.imap_unordered(work, xs))\nzip(xs, found)", [("consume", "direct")]),
+        ("for r in pool.imap_unordered(work, xs):\n    zip(xs, r)", [("iterate", "direct")]),
+    ],
+)
+def test_results_in_a_list_are_paired(body: str, expected: list[tuple[str, str]]) -> None:
+    assert uses(body) == (expected, True)

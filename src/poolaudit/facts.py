@@ -329,7 +329,7 @@ class Function:
     """Ids of functions of this file that it calls, or passes on by name."""
     library_calls: tuple[LibraryCall, ...]
     pools: tuple[int, ...]
-    """Site indexes constructed directly in its body."""
+    """Site indexes constructed directly in its body, where that lies in this file."""
     weight: int
     """A rough size: nodes of its body, with loops and unknown calls counted high. A one-line arithmetic body is below 15."""
     complete: bool
@@ -337,6 +337,8 @@ class Function:
     mutates: tuple[str, ...] = ()
     """Parameters (self included) whose object it changes: p.append(..), p[k] = .., p.x = .."""
     has_loop: bool = False
+    makes: tuple[Name, ...] = ()
+    """The callees of all pools constructed directly in its body, by the API: also of another file, also from a context."""
     libraries: frozenset[str] = frozenset()
     """Top packages outside of the standard library whose code it calls; of the project, what was not read."""
     decorator_values: tuple[Value, ...] = ()
@@ -445,7 +447,8 @@ class Use:
     api: str = ""
     """Canonical name of the library function that takes it: 'builtins.any', 'builtins.list'; '' for methods and syntax."""
     views: tuple[str, ...] = ()
-    """For via 'view': the lazy wrappers in between, innermost first: 'tqdm.tqdm', 'itertools.islice', 'generator'."""
+    """For via 'view': the lazy wrappers in between, innermost first: 'tqdm.tqdm', 'itertools.islice', 'generator'. For via 'item'
+    and how 'zip': ('builtins.list',), a list of results in the order in which they came."""
     certain: bool = True
     """What is used here can be nothing else."""
     loop: Block | None = None
@@ -617,7 +620,7 @@ class FileFacts:
     guard: Block | None
     """The `if __name__ == "__main__":` of module level."""
     is_script: bool
-    """Meant to be run: a shebang, a main guard, or visible work at module level, and no __init__.py beside it."""
+    """Meant to be run: a notebook, a shebang, a main guard, or visible work at module level, and no __init__.py beside it."""
     in_package: bool
     start_method: str | None
     """What set_start_method(..) names in the file, else in the programs that start with it; None when there is none."""

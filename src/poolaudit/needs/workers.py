@@ -12,6 +12,7 @@ from poolaudit.evidence.running import run_by, way_to
 from poolaudit.evidence.worker_death import deaths
 from poolaudit.facts import Argument, Evidence, FileFacts, Function, Handler, LibraryCall, PoolSite, Span, Task, Value
 from poolaudit.needs.absence import absent, absent_argument
+from poolaudit.survey.families import APIS
 from poolaudit.tree import Subject
 
 PROCESS_STARTERS = frozenset(
@@ -109,17 +110,18 @@ def children(subject: Subject) -> Evidence:
     site, file = subject.site, subject.file
     for task in worker_tasks(site):
         for ran in run_by(task, file):
-            starter = next(((name, span) for name, span in _starts(ran.function, file) if way_to(span, ran, file).always), None)
+            starter = next(((name, span) for name, span in _starts(ran.function) if way_to(span, ran, file).always), None)
             if starter is not None:
                 name, span = starter
                 return Evidence("yes", f"`{ran.function.name}` runs in a worker and {name}", span)
     return unseen_code(subject) or _on_condition(subject) or absent(subject, "no task starts a process")
 
 
-def _starts(function: Function, file: FileFacts) -> Iterator[tuple[str, Span]]:
-    for index in function.pools:
-        if file.sites[index].is_process:
-            yield f"makes a `{file.sites[index].api}`", file.sites[index].point.span
+def _starts(function: Function) -> Iterator[tuple[str, Span]]:
+    for made in function.makes:
+        api = APIS.get(made.api or "")
+        if api is not None and api.stdlib and api.workers == "process":
+            yield f"makes a `{api.name}`", made.span
     for call in function.library_calls:
         if call.api in PROCESS_STARTERS:
             yield f"starts `{call.api}`", call.point.span
@@ -128,7 +130,7 @@ def _starts(function: Function, file: FileFacts) -> Iterator[tuple[str, Span]]:
 def _on_condition(subject: Subject) -> Evidence | None:
     """Code that a worker may come to starts a process: it depends on what is not seen here."""
     for function in worker_code(subject.site, subject.file):
-        for name, span in _starts(function, subject.file):
+        for name, span in _starts(function):
             return Evidence("unknown", f"`{function.name}` {name}, and whether a worker comes to it is not seen", span)
     return None
 

@@ -128,12 +128,20 @@ class FunctionTable:
             library_calls=library_calls,
             pools=tuple(index for call, index in describe.site_index.items() if self.trace.frame(call).scope == number),
             weight=record.last - record.first + _LOOP_WEIGHT * record.loops + _CALL_WEIGHT * call_count,
+            makes=tuple(self._makes(number)),
             complete=complete,
             libraries=libraries,
             mutates=self._mutates(record),
             has_loop=record.loops > 0,
             endless=describe.runs_forever(number),
         )
+
+    def _makes(self, number: int) -> Iterator[Name]:
+        for call, apis in self.solution.site_apis.items():
+            node = self.trace.nodes[call]
+            if self.trace.frame(call).scope == number and isinstance(node, ir.Call):
+                span = self.describer.span(node.callee)
+                yield Name(span, " | ".join(sorted(apis)), self.trace.cut(span))
 
     def _decorator(self, node: int) -> Name:
         """A decorator goes by the name of what is called for it: @lru_cache(None) by that of lru_cache."""

@@ -122,7 +122,8 @@ class _Assembly:
         library_calls = self.functions.library_calls() if sites else ()
         self.functions.need(*(argument.value.function for call in library_calls for argument in call.arguments))
         names = frozenset(use.name for function in self.functions.functions.values() for use in function.globals)
-        in_package = os.path.exists(os.path.join(os.path.dirname(trace.path), "__init__.py"))
+        is_notebook = trace.path.endswith(".ipynb")
+        in_package = not is_notebook and os.path.exists(os.path.join(os.path.dirname(trace.path), "__init__.py"))
         guard = None if trace.guard is None else self.describer.block(trace.guard)
         shebang = trace.text.startswith("#!")
         return FileFacts(
@@ -135,7 +136,7 @@ class _Assembly:
             library_calls=library_calls,
             imports=tuple(self._imports()),
             guard=guard,
-            is_script=shebang or guard is not None or (trace.visible_work and not in_package),
+            is_script=is_notebook or shebang or guard is not None or (trace.visible_work and not in_package),
             in_package=in_package,
             start_method=self._start_method() or entry_start_method,
             called_at_import=frozenset(self._import_points),

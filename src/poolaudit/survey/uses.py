@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, cast
 
 from poolaudit.facts import ESCAPES, Span, Use, UseHow, Value
@@ -34,6 +34,8 @@ Via = Literal["direct", "view", "collection", "item"]
 
 
 _ATOMS = (ir.Reference, ir.Constant, ir.External, ir.FunctionValue, ir.ClassValue, ir.ParameterValue)
+_IN_ORDER = ("list", "tuple", "deque")
+_PAIRING = ("builtins.zip", "builtins.enumerate")
 _WRAPPERS = 8
 """How many lazy wrappers around one another are named."""
 
@@ -288,6 +290,8 @@ class UseTable:
         if holder.via == "item":
             if kind == "attribute":
                 yield from self._item_method(holder, taker)
+            elif kind == "argument":
+                yield from self._paired_items(holder, taker, consumer.position)
             return
         if kind == "argument":
             yield from self._argument(leaf, holder, taker, consumer.position)
@@ -320,6 +324,15 @@ class UseTable:
             yield from self._statement(holder, taker)
         elif kind == "stored":
             yield from self._stored(holder, taker)
+
+    def _paired_items(self, holder: Holder, call: int, index: int) -> Iterator[Use]:
+        """zip(xs, results): a list of results keeps the order in which they came."""
+        node = self.trace.nodes[call]
+        assert isinstance(node, ir.Call)
+        lists = [p for p in self.solution.points(holder.node) if isinstance(p, ContainerObject) and p.form in _IN_ORDER]
+        if lists and (api := self.solution.external(node.callee)) in _PAIRING:
+            partners = tuple(self._partners(node, index))
+            yield replace(self._at(call, "zip", holder, api=api, partners=partners), views=("builtins.list",))
 
     def _item_method(self, holder: Holder, attribute: int) -> Iterator[Use]:
         node = self.trace.nodes[attribute]

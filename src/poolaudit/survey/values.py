@@ -304,7 +304,9 @@ class Describer:
             if isinstance(only, BoundObject) and isinstance(only.owner, SiteObject) and only.owner.call in self.site_index:
                 return maker("pool", pools=(self.site_index[only.owner.call],))
             if isinstance(only, ContainerObject) and isinstance(only.key, int) and only.key != target and depth < _DEPTH:
-                return again(only.key)
+                # zip(..) and d.items() name the pairs that they yield as well
+                is_pair = only.form == "tuple at" and isinstance(self.trace.nodes[only.key], ir.Call)
+                return maker("unknown") if is_pair else again(only.key)
         if isinstance(node, ir.Call):
             return self._call(target, self._callee_name(node.callee), maker, depth)
         return maker("unknown")
