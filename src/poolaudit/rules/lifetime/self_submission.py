@@ -21,7 +21,7 @@ from poolaudit.evidence.deliberate import expects_failure
 from poolaudit.evidence.payload import payload
 from poolaudit.evidence.running import Ran, run_by, way_to
 from poolaudit.evidence.unbounded import waits
-from poolaudit.facts import FileFacts, Operation, PoolSite, Span
+from poolaudit.facts import FileFacts, Operation, PoolSite, Span, Task
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 
@@ -55,25 +55,30 @@ def _from_workers(operations: list[Operation], site: PoolSite, file: FileFacts, 
     severity = settings.severity(site, file, frozenset({"fork"})) if only_forked else "error"
     if severity is None:
         return
+    places = {operation.point.scope for operation in operations}
     seen: set[Span] = set()
-    from_parent = sorted(operations, key=lambda each: each.task is None or each.task.function == each.point.scope)
-    for outer in from_parent:
-        if outer.task is None or outer.task.kind in ("method", "instance"):
+    for task in _tasks(operations):
+        if places.isdisjoint(function.id for function in file.reachable(task.function)):
             continue
-        run = list(run_by(outer.task, file))
+        run = list(run_by(task, file))
         if any(ran.function.id == site.function for ran in run):
             continue  # the worker makes a pool of its own
-        for ran in run:
-            for inner in _in(ran, operations, file):
-                if inner.point.span not in seen:
-                    seen.add(inner.point.span)
-                    yield Finding(
-                        inner.point.span,
-                        f"`{ran.function.name}` runs in a worker of `{site.name}` and submits to it: "
-                        "what a worker has of the pool of its parent does not work",
-                        severity=severity,
-                        related=(Related(outer.task.span, "runs in a worker"), Related(site.point.span, "the pool")),
-                    )
+        for ran, inner in ((ran, inner) for ran in run for inner in _in(ran, operations, file)):
+            if inner.point.span not in seen:
+                seen.add(inner.point.span)
+                yield Finding(
+                    inner.point.span,
+                    f"`{ran.function.name}` runs in a worker of `{site.name}` and submits to it: "
+                    "what a worker has of the pool of its parent does not work",
+                    severity=severity,
+                    related=(Related(task.span, "runs in a worker"), Related(site.point.span, "the pool")),
+                )
+
+
+def _tasks(operations: list[Operation]) -> list[Task]:
+    """Tasks that the pool is not pickled with, those first that they do not submit themselves."""
+    outer = sorted(operations, key=lambda each: each.task is None or each.task.function == each.point.scope)
+    return [each.task for each in outer if each.task is not None and each.task.kind not in ("method", "instance")]
 
 
 def _in(ran: Ran, operations: list[Operation], file: FileFacts) -> Iterator[Operation]:
