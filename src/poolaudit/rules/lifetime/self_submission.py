@@ -63,7 +63,8 @@ def _from_workers(operations: list[Operation], site: PoolSite, file: FileFacts, 
         run = list(run_by(task, file))
         if any(ran.function.id == site.function for ran in run):
             continue  # the worker makes a pool of its own
-        for ran, inner in ((ran, inner) for ran in run for inner in _in(ran, operations, file)):
+        found = [(ran, inner) for ran in run for inner in _in(ran, operations, file)]
+        for ran, inner in found:
             if inner.point.span not in seen:
                 seen.add(inner.point.span)
                 yield Finding(
