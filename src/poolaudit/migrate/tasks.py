@@ -34,7 +34,7 @@ def exits(move: Move, operation: Operation) -> Iterator[Piece]:
         yield blocked("task-exits", operation.task.span, f"`{operation.task.name}` raises SystemExit in the worker")
     for function in move.file.reachable(operation.task.function):
         body = move.file.cut(function.body)
-        if ".parse_args(" in body:
+        if function.id == operation.task.function and ".parse_args(" in body:
             yield blocked(
                 "task-exits", operation.task.span, f"`{function.name}` parses arguments, which ends the worker on bad ones"
             )
