@@ -28,7 +28,6 @@ from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 
 _WAITS = {"concurrent.futures.as_completed": "as_completed", "concurrent.futures.wait": "wait"}
-_WAITING = {"as_completed": "as_completed", "wait_futures": "wait"}
 _OF_FUTURES = frozenset({"result", "exception", "done", "running", "cancel", "cancelled", "add_done_callback"})
 _GIVES = {"iterator": "yields results", "value": "gives a list of results", "async_result": "gives an AsyncResult"}
 
@@ -62,8 +61,8 @@ def _awaited(operation: Operation, file: FileFacts) -> Iterator[Finding]:
 
 def _waits(operation: Operation, file: FileFacts) -> Iterator[tuple[Point, str]]:
     for use in operation.handle.uses:
-        if use.how in _WAITING and _speaks(use, "AttributeError") and operation.handle.kind != "future":
-            yield use.point, _WAITING[use.how]
+        if use.api in _WAITS and _speaks(use, "AttributeError") and operation.handle.kind != "future":
+            yield use.point, _WAITS[use.api]
     for call in file.library_calls:
         value = call.arguments[0].value if call.arguments else None
         if (

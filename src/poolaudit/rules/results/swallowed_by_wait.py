@@ -24,7 +24,7 @@ from poolaudit.rewriting.collect import Refusal, add_lines, after, names_for, st
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 
-_WAITS = {"wait_futures": "wait", "as_completed": "as_completed"}
+_WAITS = {"concurrent.futures.wait": "wait", "concurrent.futures.as_completed": "as_completed"}
 _RAISES = Caveat("raises-here", "the first error of a task is raised here, and what comes next does not run")
 
 
@@ -37,7 +37,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
         yield Finding(
             wait,
             f"errors of {' and '.join(f'`{name}`' for name in sorted(names))} vanish: "
-            f"`{_WAITS[use.how]}` does not raise them, and nobody asks the futures for their result",
+            f"`{_WAITS[use.api]}` does not raise them, and nobody asks the futures for their result",
             label="says that they are done, not how",
             related=tuple(Related(operation.point.span, "submitted here") for operation, _ in together),
             notes=(f"no fix: {fix.reason}",) if isinstance(fix, Refusal) else (),
@@ -54,7 +54,7 @@ def _waits(operation: Operation, site: PoolSite, file: FileFacts) -> tuple[Use, 
         return ()
     if catches_its_errors(operation.task, site, file) or expects_failure(file, operation):
         return ()
-    return tuple(use for use in handle.uses if use.how in _WAITS and not use.point.span.path)[:1]
+    return tuple(use for use in handle.uses if use.api in _WAITS and not use.point.span.path)[:1]
 
 
 def _fix(operation: Operation, wait: Use, file: FileFacts) -> Fix | Refusal:
