@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from poolaudit.edits import Caveat, Edit, Fix
 from poolaudit.facts import Evidence, FileFacts, Function, Handle, Operation, Parameters, Point, PoolSite, Span, Statement, Value
+from poolaudit.readiness import Ready, Reason
 from poolaudit.report import FileReport, Problem, Report, Reported
 from poolaudit.rule import Finding, Related
 from poolaudit.tree import Decision, Traced
@@ -165,6 +166,7 @@ LAMBDA = Reported(
     fix=Fix("move the lambda to a function", "safe", (Edit(0, 0, "def f(row): return row\n"),)),
     edits=(Edit(0, 0, "def f(row): return row\n"),),
 )
+BREAKS = Ready((Reason("break", INHERITED.name, INHERITED.finding.message, INHERITED.finding.where, INHERITED.code),))
 HIDDEN = replace(LAMBDA, code="PA502", name="unread-map", suppressed=True, fix=None, edits=())
 
 LOAD = FileReport(
@@ -176,10 +178,10 @@ LOAD = FileReport(
         )
     ),
     decisions=(KEEP, EITHER),
-    readiness=("break", "unaffected"),
+    readiness=(BREAKS, Ready()),
     findings=(LAMBDA, INHERITED, HIDDEN),
 )
 OLD = FileReport("legacy/old.py", None, problems=(Problem("PA001", "Python 2 print statement", "legacy/old.py", 2, 7),))
 RUN = Report(files=(OLD, LOAD), problems=(), targets=((3, 10), (3, 14)), files_scanned=214, candidates=11, seconds=1.25)
-CLEAN = replace(RUN, files=(replace(LOAD, findings=(HIDDEN,), readiness=("unaffected", "unaffected")),))
+CLEAN = replace(RUN, files=(replace(LOAD, findings=(HIDDEN,), readiness=(Ready(), Ready())),))
 EMPTY = replace(RUN, files=(), candidates=0)

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from poolaudit.readiness import Ready, Reason
 from poolaudit.report import advice
-from sample import KEEP, LOAD, RUN, TEXT
+from sample import BREAKS, KEEP, LOAD, RUN, TEXT
 
 POOLS = advice.advised(RUN)
 
@@ -27,7 +28,7 @@ def test_text_tells_question_answer_line_and_the_way_on() -> None:
         "  open: Is running work killed on purpose? Not known: the pool is handed to outside code.\n"
         "    `# poolaudit: assume[kill]` or `# poolaudit: assume[no-kill]` would state it.\n"
         "  would flip: rows becoming a list\n"
-        "  Python 3.14: breaks under its default start method\n"
+        "  Python 3.14: breaks under its default start method: PA305\n"
         "  PA305 inherited-global [warning] line 12: worker `enrich` reads `CACHE`, which only the parent fills\n"
         "  next: poolaudit explain PA305\n"
         "        poolaudit scan --diff --unsafe-fixes src/load.py\n"
@@ -45,13 +46,22 @@ def test_branches_not_taken_are_told_when_verbose() -> None:
     assert sentence not in advice.text(POOLS)
 
 
+def test_why_3_14_may_change_a_pool_where_no_rule_says_so() -> None:
+    unseen = Reason("change", "not seen", "`f` is not seen", None)
+    spawned = replace(unseen, state="break", because="it is spawned", methods=("spawn",))
+    pools = advice.advised(replace(RUN, files=(replace(LOAD, readiness=(Ready((unseen, spawned)), Ready())),)))
+    assert "  Python 3.14: may change under its default start method: `f` is not seen\n" in advice.text(pools)
+    assert "\nPython 3.14: may change under its default start method: `f` is not seen.\n" in advice.markdown(pools)
+    assert "  Python 3.14: unaffected\n" in advice.text(pools)
+
+
 def test_a_pool_without_findings_leads_to_the_tree() -> None:
     quiet = advice.advised(replace(RUN, files=(replace(LOAD, findings=()),)))
     assert advice.text(quiet[:1]).endswith("  next: poolaudit explain --tree\n")
 
 
 def test_thread_pools_are_not_advised() -> None:
-    threads = replace(LOAD, decisions=(KEEP, None), readiness=("break", None))
+    threads = replace(LOAD, decisions=(KEEP, None), readiness=(BREAKS, None))
     assert [each.line for each in advice.advised(replace(RUN, files=(threads,)))] == [12]
 
 
@@ -96,4 +106,6 @@ def test_json_holds_the_decision_and_what_comes_next() -> None:
         "cell": None,
     }
     assert (pool["function"], pool["readiness"], pool["not_taken"]) == ("load_all", "break", list(KEEP.not_taken))
+    (reason,) = pool["readiness_reasons"]
+    assert (reason["state"], reason["code"], reason["methods"]) == ("break", "PA305", ["forkserver", "spawn"])
     assert pool["next"] == ["poolaudit explain PA305", "poolaudit scan --diff --unsafe-fixes src/load.py"]

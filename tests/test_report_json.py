@@ -40,6 +40,12 @@ MIGRATION = {
     "to": one_of("executor", "pool"), "status": one_of("ready", "caveats", "blocked", "none"), "caveats": [NAMED],
     "blockers": [{"name": STR, "path": STR, "line": INT, "message": STR, "unlock": STR}],
 }  # fmt: skip
+STATE = one_of("break", "change", "unaffected")
+REASON = {
+    "state": one_of("break", "change"), "code": STR, "topic": STR, "because": STR, "methods": [one_of("forkserver", "spawn")],
+    "path": STR, "line": (INT, NONE), "cell": (INT, NONE),
+}  # fmt: skip
+READY = {"forkserver": STATE, "spawn": STATE, "reasons": [REASON]}
 SITE = {
     "line": INT, "column": INT, "end_line": INT, "end_column": INT, "cell": (INT, NONE), "api": STR, "family": STR,
     "kind": one_of("pool", "executor", "unknown"),
@@ -47,7 +53,7 @@ SITE = {
     "binding": one_of("with", "name", "attribute", "returned", "argument", "chained", "stack", "other"),
     "lifetime": one_of("with", "closed", "unclosed", "escapes", "unknown"),
     "operations": [{"method": STR, "line": INT, "column": INT, "cell": (INT, NONE)}],
-    "decision": (DECISION, NONE), "migration": (MIGRATION, NONE),
+    "decision": (DECISION, NONE), "readiness": (READY, NONE), "migration": (MIGRATION, NONE),
 }  # fmt: skip
 FIX = {
     "applicability": one_of("safe", "unsafe"), "title": STR, "caveats": [NAMED],
@@ -62,7 +68,9 @@ FINDING = {
 }  # fmt: skip
 SUMMARY = {
     "files_scanned": INT, "candidates": INT, "sites": INT, "findings": INT, "baselined": INT, "problems": INT, "seconds": FLOAT,
-    "verdicts": dict.fromkeys(VERDICT, INT), "readiness": dict.fromkeys(("break", "change", "unaffected"), INT),
+    "verdicts": dict.fromkeys(VERDICT, INT), "readiness": dict.fromkeys(STATE, INT),
+    "readiness_spawn": (dict.fromkeys(STATE, INT), NONE),
+    "readiness_reasons": [{"state": one_of("break", "change"), "code": STR, "topic": STR, "pools": INT}],
     "fixable": {"safe": INT, "unsafe": INT},
 }  # fmt: skip
 REPORT = {
@@ -111,6 +119,8 @@ def test_the_sample_exercises_the_contract() -> None:
         run["files"][0]["problems"],
         site["operations"],
         site["decision"]["trace"],
+        site["readiness"]["reasons"],
+        run["summary"]["readiness_reasons"],
         finding[1]["related"],
         finding[1]["fix"]["caveats"],
     ]

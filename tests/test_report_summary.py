@@ -9,7 +9,7 @@ import pytest
 from poolaudit.report import Problem, Report
 from poolaudit.report.summary import active, exit_status, summarize
 from poolaudit.rule import Severity
-from sample import CLEAN, EMPTY, HIDDEN, INHERITED, LAMBDA, LOAD, RUN
+from sample import BREAKS, CLEAN, EMPTY, HIDDEN, INHERITED, LAMBDA, LOAD, RUN
 
 FOUND = replace(RUN, files=(LOAD,))
 ONLY_WARNING = replace(RUN, files=(replace(LOAD, findings=(INHERITED,)),))
@@ -46,7 +46,7 @@ def test_pools_to_fix_first_are_those_with_errors() -> None:
 
 
 def test_thread_pools_are_sites_and_no_pools_of_ours() -> None:
-    totals = summarize(replace(RUN, files=(replace(LOAD, decisions=(LOAD.decisions[0], None), readiness=("break", None)),)))
+    totals = summarize(replace(RUN, files=(replace(LOAD, decisions=(LOAD.decisions[0], None), readiness=(BREAKS, None)),)))
     assert (totals.sites, totals.pools, totals.readiness["unaffected"]) == (2, 1, 0)
 
 

@@ -12,12 +12,13 @@ import pytest
 
 import sample
 from poolaudit.facts import Span
+from poolaudit.readiness import Ready, Reason
 from poolaudit.report import Problem, Report, text
 from poolaudit.report.frame import Mark, frame
 from poolaudit.report.lines import Lines
 from poolaudit.report.terminal import Paint, harmless, width_of
 from poolaudit.rule import Related
-from sample import CLEAN, EMPTY, INHERITED, LAMBDA, LOAD, RUN, span_of
+from sample import BREAKS, CLEAN, EMPTY, INHERITED, LAMBDA, LOAD, RUN, span_of
 
 ANSI = re.compile(r"\033\[[0-9;]*m")
 
@@ -54,7 +55,8 @@ def test_summary_counts_verdicts_readiness_and_findings() -> None:
     summary = text.render(RUN).split("\n\n")[-2]
     assert summary.splitlines() == [
         "214 files, 1 with pools, 2 pools: 1 keep, 1 either; 1 has errors to fix first",
-        "Python 3.14: 1 break, 0 may change, 1 unaffected",
+        "Python 3.14: 1 break, 0 may change, 1 unaffected (forkserver; spawn: the same)",
+        "  break         1  PA305 inherited-global",
         "2 findings (1 error, 1 warning), 2 fixable, 1 of them safe",
         "1 file could not be read: legacy/old.py:2",
     ]
@@ -70,10 +72,51 @@ def test_next_commands_are_about_the_worst_finding() -> None:
 def test_clean_is_one_line() -> None:
     assert text.render(CLEAN) == "All clean: 2 pools in 214 files (1 keep, 1 either)\n"
     assert text.render(EMPTY) == "All clean: no process pools in 214 files\n"
-    changing = replace(CLEAN, files=(replace(LOAD, findings=(), readiness=("change", "unaffected")),))
+    changing = replace(CLEAN, files=(replace(LOAD, findings=(), readiness=(Ready((UNSEEN,)), Ready())),))
     assert text.render(changing) == (
-        "All clean: 2 pools in 214 files (1 keep, 1 either). Python 3.14: 0 break, 1 may change, 1 unaffected\n"
+        "All clean: 2 pools in 214 files (1 keep, 1 either)\n"
+        "Python 3.14: 0 break, 1 may change, 1 unaffected (forkserver; spawn: the same)\n"
+        "  may change    1  not seen\n"
     )
+
+
+def readiness(*ready: Ready, targets: tuple[tuple[int, int], ...] = ((3, 13), (3, 14)), verbose: bool = False) -> list[str]:
+    """The lines about Python 3.14."""
+    report = replace(CLEAN, files=(replace(LOAD, findings=(), readiness=ready),), targets=targets)
+    return text.render(report, verbose=verbose, width=80).partition("\n\n")[0].splitlines()[1:]
+
+
+UNSEEN = Reason("change", "not seen", "`f` is not seen", None)
+
+
+def test_is_it_ready() -> None:
+    only = ((3, 14),)
+    counts = "1 unaffected (forkserver; spawn: the same)"
+    assert readiness(Ready(), targets=only) == ["Ready for Python 3.14: 0 break, 0 may change, " + counts]
+    assert readiness(BREAKS, Ready(), targets=only)[0] == "Not ready for Python 3.14: 1 break, 0 may change, " + counts
+    assert readiness(Ready((UNSEEN,)), Ready(), targets=only)[0] == "Python 3.14: 0 break, 1 may change, " + counts
+    assert readiness(Ready()) == [], "all is said by: clean"
+
+
+def test_what_only_spawn_does() -> None:
+    spawned = Reason("break", "some-fault", "it breaks", None, "PA399", methods=("spawn",))
+    assert readiness(Ready((spawned,)), Ready((UNSEEN,))) == [
+        "Python 3.14: 0 break, 1 may change, 1 unaffected (forkserver; spawn: 1 break, 1 may change, 0 unaffected)",
+        "  break         1  PA399 some-fault (spawn only)",
+        "  may change    1  not seen",
+    ]
+    linux = Ready((spawned, UNSEEN), methods=("forkserver",))
+    assert readiness(linux) == ["Python 3.14: 0 break, 1 may change, 0 unaffected (forkserver)", "  may change    1  not seen"]
+
+
+def test_verbose_names_the_pools_of_each_reason() -> None:
+    twice = Ready((UNSEEN, replace(UNSEEN, because="`g` is not seen", where=None)))
+    assert readiness(twice, Ready((replace(UNSEEN, because="`h` is given by whoever calls it " * 3),)), verbose=True)[1:] == [
+        "  may change    2  not seen",
+        "                   src/load.py:12: `f` is not seen",
+        "                   src/load.py:17: `h` is given by whoever calls it `h` is given",
+        "                     by whoever calls it `h` is given by whoever calls it",
+    ]
 
 
 def test_suppressed_findings_are_silent_and_counted_when_verbose() -> None:

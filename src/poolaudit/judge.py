@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from poolaudit.baseline import Baseline, Stale
     from poolaudit.config import Config
     from poolaudit.migrate.plan import Direction, Plan
-    from poolaudit.readiness import Readiness
+    from poolaudit.readiness import Ready
     from poolaudit.selection import Selection
     from poolaudit.settings import Settings
     from poolaudit.survey.project import Project
@@ -67,14 +67,15 @@ def judge(
     comments = suppression.comments(facts.text)
     lines = Lines(facts.text)
     own = tuple(site for site in facts.sites if not site.foreign)
-    decisions = tuple(_decided(site, facts, settings, tuple(_assumed(site, comments, lines)), crashes) for site in own)
-    ready = tuple(_readiness(site, facts, settings, crashes) for site in own)
+    assumed = {site.index: tuple(_assumed(site, comments, lines)) for site in own}
+    decisions = tuple(_decided(site, facts, settings, assumed[site.index], crashes) for site in own)
     moves = tuple(_planned(site, facts, settings, crashes) for site in own)
     rules = selection.rules_for(facts.path)
     silencer = _Silencer(comments, lines)
     shown = ("certain", config.confidence)
     asked = [each for each in ask(rules, facts, settings, crashes) if each.confidence in shown]
     found = _unsuperseded([silencer.judge(_with_edits(each, facts, source, crashes)) for each in asked], rules, lines)
+    ready = _ready(own, facts, settings, _Silencer(comments, lines), assumed, crashes)
     asked_for = {rule.code for rule in rules}
     if REASONLESS in asked_for:
         found += [silencer.judge(each) for each in _reasonless(comments)]
@@ -83,7 +84,7 @@ def judge(
     found.sort(key=lambda each: (each.finding.where, each.code))
     if baseline is not None:
         found = baseline.hidden(facts, found)
-    kept = _trimmed(facts, own, decisions, moves, found)
+    kept = _trimmed(facts, own, decisions, ready, moves, found)
     return FileReport(facts.path, kept, decisions, ready, moves, tuple(found), tuple(crashes), source)
 
 
@@ -98,6 +99,7 @@ def _trimmed(
     facts: FileFacts,
     own: tuple[PoolSite, ...],
     decisions: Iterable[Decision | None],
+    ready: Iterable[Ready | None],
     moves: Iterable[Plan | None],
     found: Iterable[Reported],
 ) -> FileFacts:
@@ -105,7 +107,8 @@ def _trimmed(
     shown = {related.where.path for each in found for related in each.finding.related}
     shown |= {operation.point.span.path for site in own for operation in site.operations}
     traces = (traced.evidence.where for decision in decisions if decision is not None for traced in decision.trace)
-    shown |= {where.path for where in traces if where is not None}
+    reasons = (reason.where for each in ready if each is not None for reason in each.reasons)
+    shown |= {where.path for where in (*traces, *reasons) if where is not None}
     shown |= {blocker.where.path for move in moves if move is not None for blocker in move.blockers}
     return replace(facts, sites=own, other_texts={path: text for path, text in facts.other_texts.items() if path in shown})
 
@@ -155,10 +158,30 @@ def _decided(
     return attempt("the decision", facts.path, lambda: decide_site(site, facts, settings, assumed), crashes)
 
 
-def _readiness(site: PoolSite, facts: FileFacts, settings: Settings, crashes: list[Problem]) -> Readiness | None:
-    from poolaudit.readiness import readiness
+def _ready(
+    sites: tuple[PoolSite, ...],
+    facts: FileFacts,
+    settings: Settings,
+    silencer: _Silencer,
+    assumed: Mapping[int, Sequence[Assumption]],
+    crashes: list[Problem],
+) -> tuple[Ready | None, ...]:
+    """What Python 3.14 does to the pools: all rules that are on by default count, chosen or not, unless a comment silences them.
 
-    return attempt("the readiness", facts.path, lambda: readiness(site, facts, settings), crashes)
+    The silencer is one for this alone: what another Python would bring is no use of a comment.
+    """
+    from poolaudit import catalog
+    from poolaudit.readiness import ready
+
+    def answers(settings: Settings, codes: frozenset[str] | None) -> list[Reported]:
+        rules = [rule for rule in catalog.rules() if rule.default and (codes is None or rule.code in codes)]
+        failed: list[Problem] = []
+        found = ask(rules, facts, settings, failed)
+        crashes.extend(problem for problem in failed if problem not in crashes)
+        return [each for each in found if each.confidence == "certain" and not silencer.judge(each).suppressed]
+
+    work = partial(ready, sites, facts, settings, answers, assumed)
+    return attempt("the readiness", facts.path, work, crashes) or (None,) * len(sites)
 
 
 def _assumed(site: PoolSite, comments: Comments, lines: Lines) -> Iterator[Assumption]:

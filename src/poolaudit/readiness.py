@@ -6,7 +6,7 @@ rules are asked about the Python before and the one since, and what only the lat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +21,7 @@ from poolaudit.tree import Subject
 
 if TYPE_CHECKING:
     from poolaudit.report import Reported
+    from poolaudit.suppression import Assumption
 
 Readiness = Literal["break", "change", "unaffected"]
 """break: it is seen that a worker cannot start, cannot find its task, or sees another value than the parent gave.
@@ -35,8 +36,11 @@ PROCESS_WIDE = frozenset(
 )  # fmt: skip
 """Calls that change the process they run in: a forked worker inherits the effect, another one does not."""
 
-AFTER: dict[StartMethod, str] = {"forkserver": "linux", "spawn": "macos"}
-"""Start methods that are not fork, and a platform with each of them as its default in FORKSERVER_SINCE."""
+PLATFORMS: dict[StartMethod, frozenset[str]] = {"forkserver": frozenset({"linux"}), "spawn": frozenset({"macos", "windows"})}
+"""Start methods that are not fork, and the platforms with each of them as their default in FORKSERVER_SINCE."""
+
+AFTER: dict[StartMethod, str] = {method: min(platforms) for method, platforms in PLATFORMS.items()}
+"""One platform for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +64,12 @@ class Ready:
     """What becomes of one pool. Without reasons: unaffected."""
 
     reasons: tuple[Reason, ...] = ()
+    methods: tuple[StartMethod, ...] = tuple(AFTER)
+    """The start methods that one of the project's platforms has as its default in FORKSERVER_SINCE."""
 
     def state(self, method: StartMethod = "forkserver") -> Readiness:
         """The worst of the reasons that count under a start method."""
-        states = {reason.state for reason in self.reasons if method in reason.methods}
+        states = {reason.state for reason in self.reasons if method in reason.methods and method in self.methods}
         return "break" if "break" in states else "change" if states else "unaffected"
 
 
@@ -71,12 +77,25 @@ Asker = Callable[[Settings, frozenset[str] | None], Sequence["Reported"]]
 """What the rules on by default report of the file under other settings; None: all rules, else those of these codes."""
 
 
-def ready(sites: Iterable[PoolSite], file: FileFacts, settings: Settings, ask: Asker) -> tuple[Ready | None, ...]:
-    """For each pool what becomes of it; None for what is no process pool of the standard library."""
+def ready(
+    sites: Iterable[PoolSite],
+    file: FileFacts,
+    settings: Settings,
+    ask: Asker,
+    assumed: Mapping[int, Sequence[Assumption]] | None = None,
+) -> tuple[Ready | None, ...]:
+    """For each pool what becomes of it; None for what is no process pool of the standard library.
+
+    `assumed`: what comments state of the pools, by their index.
+    """
     sites = tuple(sites)
     concerned = any(site.is_process and _given(site, file) is None for site in sites)
     news = tuple(_news(settings, ask)) if concerned else ()
-    return tuple(_ready(site, file, [(each, methods) for each, methods in news if each.site == site.index]) for site in sites)
+    methods = tuple(method for method, platforms in PLATFORMS.items() if not platforms.isdisjoint(settings.platforms))
+    return tuple(
+        Ready(tuple(_reasons(site, file, news, (assumed or {}).get(site.index, ()))), methods) if site.is_process else None
+        for site in sites
+    )
 
 
 def _news(settings: Settings, ask: Asker) -> Iterator[tuple[Reported, tuple[StartMethod, ...]]]:
@@ -103,20 +122,29 @@ def _given(site: PoolSite, file: FileFacts) -> str | None:
     return site.start_method or file.start_method
 
 
-def _ready(site: PoolSite, file: FileFacts, news: Sequence[tuple[Reported, tuple[StartMethod, ...]]]) -> Ready | None:
-    if not site.is_process:
-        return None
+def _reasons(
+    site: PoolSite,
+    file: FileFacts,
+    news: Iterable[tuple[Reported, tuple[StartMethod, ...]]],
+    assumed: Iterable[Assumption],
+) -> Iterable[Reason]:
+    for assumption in assumed:
+        if assumption.word == "fork-safe":
+            return ()
+        if assumption.word == "no-fork-safe":
+            because = f"assumed: {assumption.reason}" if assumption.reason else "assumed"
+            return [Reason("break", "stated by a comment", because, Span(assumption.start, assumption.end))]
     if _given(site, file) is not None:
-        return Ready(tuple(_chosen(site, file)))
-    told = tuple(
+        return _chosen(site, file)
+    told = [
         Reason(
             "break" if each.severity == "error" else "change", each.name, each.finding.message, each.finding.where, each.code, on
         )
         for each, on in news
-    )
-    # what a rule reports is said in its words; where all is said that breaks, what may change is of no interest
-    seen = () if told else tuple(_breaks(site, file))
-    return Ready(told or seen[:1] or tuple(_once(_changes(site, file))))
+        if each.site == site.index
+    ]
+    # what a rule reports is said in its words; where something breaks, what may change is of no interest
+    return told or list(_breaks(site, file))[:1] or _once(_changes(site, file))
 
 
 def _once(reasons: Iterable[Reason]) -> Iterator[Reason]:
@@ -125,14 +153,6 @@ def _once(reasons: Iterable[Reason]) -> Iterator[Reason]:
         if reason.topic not in told:
             told.add(reason.topic)
             yield reason
-
-
-def readiness(site: PoolSite, file: FileFacts, settings: Settings) -> Readiness | None:
-    """The state of one pool from facts alone."""
-    (found,) = ready((site,), file, settings, lambda settings, codes: ())
-    if found is None:
-        return None
-    return found.state() if "linux" in settings.platforms else "unaffected"
 
 
 def fork_safe(subject: Subject) -> Evidence:

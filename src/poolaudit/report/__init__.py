@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from poolaudit.edits import Edit, Fix
 from poolaudit.facts import FileFacts
@@ -15,6 +15,9 @@ from poolaudit.migrate.plan import Plan
 from poolaudit.rule import Confidence, Finding, Severity
 from poolaudit.source import SourceFile
 from poolaudit.tree import Decision
+
+if TYPE_CHECKING:
+    from poolaudit.readiness import Ready
 
 Progress = Callable[[str, int, int], None]
 """Called before each candidate is surveyed: its name, how many are done, how many there are."""
@@ -67,7 +70,7 @@ class FileReport:
     facts: FileFacts | None
     decisions: tuple[Decision | None, ...] = ()
     """One per site; None for thread and interpreter pools."""
-    readiness: tuple[Literal["break", "change", "unaffected"] | None, ...] = ()
+    readiness: tuple[Ready | None, ...] = ()
     """One per site: what Python 3.14's default start method does to it; None where the question makes no sense."""
     plans: tuple[Plan | None, ...] = ()
     """One per site: what moving it to the other API takes; None for what cannot be moved at all."""

@@ -10,6 +10,7 @@ import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from poolaudit.facts import Answer, PoolSite, Span
 from poolaudit.report import FileReport, Report, Reported
@@ -17,6 +18,9 @@ from poolaudit.report.lines import Lines, Sources
 from poolaudit.report.summary import Readiness, active
 from poolaudit.report.terminal import Paint, harmless, width_of, wrapped
 from poolaudit.tree import Decision, Traced, Verdict
+
+if TYPE_CHECKING:
+    from poolaudit.readiness import Ready
 
 WIDTH = 120
 """Cells of a line where no terminal says otherwise."""
@@ -34,7 +38,7 @@ VERDICTS: dict[Verdict, str] = {
 
 READINESS: dict[Readiness, str] = {
     "break": "Python 3.14: breaks under its default start method",
-    "change": "Python 3.14: its default start method changes what this pool does",
+    "change": "Python 3.14: may change under its default start method",
     "unaffected": "Python 3.14: unaffected",
 }
 
@@ -47,7 +51,7 @@ class Advised:
     sources: Sources
     site: PoolSite
     decision: Decision
-    readiness: Readiness | None
+    readiness: Ready | None
     findings: tuple[Reported, ...]
     pool: str
     """The construction on one line: 'mp.Pool(8)'."""
@@ -158,7 +162,7 @@ def _text(each: Advised, paint: Paint, width: int, verbose: bool) -> Iterator[st
     for sentence in _not_taken(decision, verbose):
         yield from _item(f"not taken: {sentence}", width)
     if each.readiness is not None:
-        yield f"  {READINESS[each.readiness]}"
+        yield from _item(_readiness(each.readiness), width)
     for found in each.findings:
         place = each.sources.said(found.finding.where)
         yield from _item(f"{found.code} {found.name} [{found.severity}] {place}: {found.finding.message}", width)
@@ -174,6 +178,15 @@ def _heading(each: Advised, paint: Paint, width: int) -> Iterator[str]:
     room = width - width_of(f"{place}: {each.title}") - len(verdict)
     shown = paint(verdict, "green", "bold")
     yield from [f"{title}{' ' * room}{shown}"] if room >= 2 else [title, f"  {shown}"]
+
+
+def _readiness(ready: Ready) -> str:
+    """What Python 3.14 does to the pool. Why: the rules that say so, whose findings are told; else in words."""
+    state = ready.state()
+    reasons = [reason for reason in ready.reasons if reason.state == state and "forkserver" in reason.methods]
+    codes = ", ".join(dict.fromkeys(reason.code for reason in reasons if reason.code))
+    why = codes or "; ".join(reason.because for reason in reasons)
+    return READINESS[state] + (f": {why}" if why and state != "unaffected" else "")
 
 
 def _trace(each: Advised, paint: Paint, width: int, verbose: bool) -> Iterator[str]:
@@ -252,7 +265,7 @@ def _markdown(each: Advised) -> Iterator[str]:
             yield from (f"- {_cell(sentence)}" for sentence in sentences)
             yield ""
     if each.readiness is not None:
-        yield f"{READINESS[each.readiness]}.\n"
+        yield f"{_cell(_readiness(each.readiness))}.\n"
     for found in each.findings:
         place = each.sources.said(found.finding.where)
         yield f"- **{found.code}** {found.name} [{found.severity}], {place}: {_cell(found.finding.message)}"
@@ -284,7 +297,8 @@ def json(pools: Iterable[Advised]) -> str:
             "kind": each.site.kind,
             "decision": contract.decision_record(each.decision, each.sources),
             "not_taken": each.decision.not_taken,
-            "readiness": each.readiness,
+            "readiness": each.readiness.state() if each.readiness is not None else None,
+            "readiness_reasons": contract.reasons(each.readiness, each.sources) if each.readiness is not None else [],
             "findings": [
                 {
                     "code": found.code,

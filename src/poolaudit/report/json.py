@@ -6,7 +6,7 @@ in code points; paths are as given, with forward slashes. Must never know a term
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -18,7 +18,11 @@ from poolaudit.report import FileReport, Report, Reported
 from poolaudit.report.lines import Sources
 from poolaudit.report.summary import Readiness, summarize
 from poolaudit.rule import Confidence, Severity
+from poolaudit.settings import StartMethod
 from poolaudit.tree import Decision, Strength, Verdict
+
+if TYPE_CHECKING:
+    from poolaudit.readiness import Ready
 
 SCHEMA_VERSION = 1
 
@@ -92,6 +96,26 @@ class MigrationRecord(msgspec.Struct):
     blockers: list[BlockerRecord]
 
 
+class ReasonRecord(msgspec.Struct):
+    state: Literal["break", "change"]
+    code: str
+    """The rule that reports it; empty where none does."""
+    topic: str
+    because: str
+    methods: list[StartMethod]
+    """The start methods under which it counts."""
+    path: str
+    line: int | None
+    cell: int | None
+
+
+class ReadinessRecord(msgspec.Struct):
+    forkserver: Readiness
+    """Under the default of Python 3.14 on Linux."""
+    spawn: Readiness
+    reasons: list[ReasonRecord]
+
+
 class SiteRecord(msgspec.Struct):
     line: int
     column: int
@@ -108,6 +132,8 @@ class SiteRecord(msgspec.Struct):
     lifetime: Literal["with", "closed", "unclosed", "escapes", "unknown"]
     operations: list[OperationRecord]
     decision: DecisionRecord | None
+    readiness: ReadinessRecord | None
+    """None for what is no process pool of the standard library."""
     migration: MigrationRecord | None
 
 
@@ -165,6 +191,13 @@ class FixableRecord(msgspec.Struct):
     unsafe: int
 
 
+class GroundsRecord(msgspec.Struct):
+    state: Literal["break", "change"]
+    code: str
+    topic: str
+    pools: int
+
+
 class SummaryRecord(msgspec.Struct):
     files_scanned: int
     candidates: int
@@ -176,6 +209,9 @@ class SummaryRecord(msgspec.Struct):
     seconds: float
     verdicts: dict[Verdict, int]
     readiness: dict[Readiness, int]
+    readiness_spawn: dict[Readiness, int] | None
+    """The same under spawn; null where no platform of the project spawns."""
+    readiness_reasons: list[GroundsRecord]
     fixable: FixableRecord
 
 
@@ -220,6 +256,8 @@ def record(report: Report) -> ReportRecord:
             seconds=round(report.seconds, 3),
             verdicts=totals.verdicts,
             readiness=totals.readiness,
+            readiness_spawn=totals.spawn,
+            readiness_reasons=[GroundsRecord(each.state, each.code, each.topic, len(each.pools)) for each in totals.grounds],
             fixable=FixableRecord(totals.safe, totals.unsafe),
         ),
     )
@@ -260,7 +298,8 @@ def _file(file: FileReport) -> FileRecord:
         findings = [_finding(each, sources) for each in file.findings]
         decisions = file.decisions or (None,) * len(file.facts.sites)
         plans = file.plans or (None,) * len(file.facts.sites)
-        sites = [_site(*each, sources) for each in zip(file.facts.sites, decisions, plans, strict=True)]
+        readiness = file.readiness or (None,) * len(file.facts.sites)
+        sites = [_site(*each, sources) for each in zip(file.facts.sites, decisions, readiness, plans, strict=True)]
     return FileRecord(
         path=unicode(file.path),
         problems=[
@@ -271,7 +310,24 @@ def _file(file: FileReport) -> FileRecord:
     )
 
 
-def _site(site: PoolSite, decision: Decision | None, plan: Plan | None, sources: Sources) -> SiteRecord:
+def reasons(ready: Ready, sources: Sources) -> list[ReasonRecord]:
+    """Why Python 3.14 breaks or may change a pool."""
+    return [
+        ReasonRecord(
+            state=reason.state,
+            code=reason.code,
+            topic=reason.topic,
+            because=reason.because,
+            methods=list(reason.methods),
+            path=unicode(sources.path(reason.where)),
+            line=sources.line(reason.where),
+            cell=sources.cell(reason.where),
+        )
+        for reason in ready.reasons
+    ]
+
+
+def _site(site: PoolSite, decision: Decision | None, ready: Ready | None, plan: Plan | None, sources: Sources) -> SiteRecord:
     lines = sources.own
     start, end = lines.place(site.point.span.start), lines.place(site.point.span.end)
     return SiteRecord(
@@ -295,6 +351,7 @@ def _site(site: PoolSite, decision: Decision | None, plan: Plan | None, sources:
             if not operation.method_span.path
         ],
         decision=decision_record(decision, sources) if decision is not None else None,
+        readiness=ReadinessRecord(ready.state("forkserver"), ready.state("spawn"), reasons(ready, sources)) if ready else None,
         migration=_migration(plan, sources) if plan is not None else None,
     )
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from poolaudit.report.frame import Mark, frame
 from poolaudit.report.lines import Sources, located
-from poolaudit.report.summary import SEVERITIES, Summary, active, summarize
+from poolaudit.report.summary import SEVERITIES, Readiness, Summary, active, summarize
 from poolaudit.report.terminal import Paint, harmless, wrapped
+from poolaudit.settings import FORKSERVER_SINCE
 
 if TYPE_CHECKING:
     from poolaudit.report import FileReport, Problem, Report, Reported
@@ -55,7 +56,7 @@ def render(report: Report, *, color: bool = False, width: int = WIDTH, quiet: bo
     totals = summarize(report)
     blocks.extend(_problem(problem, paint) for problem in totals.problems)
     if not quiet:
-        blocks.append("\n".join(_summary(report, totals, paint)))
+        blocks.append("\n".join(_summary(report, totals, paint, width, verbose)))
         if hints := list(_hints(report, totals, verbose, paint, width)):
             blocks.append("\n".join(hints))
     return "".join(f"{block}\n\n" for block in blocks)[:-1]
@@ -135,13 +136,15 @@ def _problem(problem: Problem, paint: Paint) -> str:
     return f"{where}{paint(problem.code, 'red', 'bold')} [{paint('error', 'red')}]  {harmless(problem.message)}"
 
 
-def _summary(report: Report, totals: Summary, paint: Paint) -> Iterator[str]:
+def _summary(report: Report, totals: Summary, paint: Paint, width: int, verbose: bool) -> Iterator[str]:
     files = _count(report.files_scanned, "file")
     if report.changed:
         names = harmless(", ".join(report.changed))
         yield f"Fixed {_count(report.fixes_applied, 'finding')} in {_count(len(report.changed), 'file')}: {names}"
     if not totals.findings and not totals.problems:
         yield paint("All clean", "green", "bold") + ": " + _clean(totals, files)
+        if totals.readiness["break"] or totals.readiness["change"] or _only_since(report):
+            yield from _readiness(report, totals, width, verbose)
         yield from _hidden(totals)
         return
     if totals.pools:
@@ -154,7 +157,7 @@ def _summary(report: Report, totals: Summary, paint: Paint) -> Iterator[str]:
     else:
         yield f"{files}, no process pools"
     if any(totals.readiness.values()):
-        yield _readiness(totals)
+        yield from _readiness(report, totals, width, verbose)
     if totals.findings:
         yield _found(totals)
     yield from _hidden(totals)
@@ -170,8 +173,7 @@ def _hidden(totals: Summary) -> Iterator[str]:
 def _clean(totals: Summary, files: str) -> str:
     if not totals.pools:
         return f"no process pools in {files}"
-    beyond = f". {_readiness(totals)}" if totals.readiness["break"] or totals.readiness["change"] else ""
-    return f"{_count(totals.pools, 'pool')} in {files} ({_verdicts(totals)}){beyond}"
+    return f"{_count(totals.pools, 'pool')} in {files} ({_verdicts(totals)})"
 
 
 def _verdicts(totals: Summary) -> str:
@@ -181,9 +183,44 @@ def _verdicts(totals: Summary) -> str:
     return ", ".join(parts)
 
 
-def _readiness(totals: Summary) -> str:
-    counts = totals.readiness
-    return f"Python 3.14: {counts['break']} break, {counts['change']} may change, {counts['unaffected']} unaffected"
+_STATES: dict[Readiness, str] = {"break": "break", "change": "may change", "unaffected": "unaffected"}
+
+
+def _readiness(report: Report, totals: Summary, width: int, verbose: bool) -> Iterator[str]:
+    """How ready the pools are, then a line for each reason; `verbose`: with its pools."""
+    counts, spawn = totals.readiness, totals.spawn
+    alike = "" if spawn is None else "; spawn: the same" if spawn == counts else f"; spawn: {_states(spawn)}"
+    yield f"{_verdict(report, totals)}: {_states(counts)} (forkserver{alike})"
+    for ground in totals.grounds:
+        what = f"{ground.code} {ground.topic}" if ground.code else ground.topic
+        only = " (spawn only)" if ground.only_spawn else ""
+        yield f"  {_STATES[ground.state]:10}  {len(ground.pools):>3}  {what}{only}"
+        for file, index, reason in ground.pools if verbose else ():
+            yield from wrapped(f"{_pool(file, index)}: {harmless(reason.because)}", width, " " * 19, " " * 21)
+
+
+def _states(counts: dict[Readiness, int]) -> str:
+    return ", ".join(f"{counts[state]} {word}" for state, word in _STATES.items())
+
+
+def _verdict(report: Report, totals: Summary) -> str:
+    """The answer, where 3.14 is all that was asked about."""
+    if totals.readiness["break"] and _only_since(report):
+        return "Not ready for Python 3.14"
+    ready = _only_since(report) and not totals.readiness["change"]
+    return "Ready for Python 3.14" if ready else "Python 3.14"
+
+
+def _only_since(report: Report) -> bool:
+    """No supported Python is older."""
+    return min(report.targets) >= FORKSERVER_SINCE
+
+
+def _pool(file: FileReport, index: int) -> str:
+    """Where a pool is made."""
+    assert file.facts is not None, "a file with pools has facts"
+    sources, span = Sources(file.facts, file.source), file.facts.sites[index].point.span
+    return located(harmless(file.path), sources.cell(span), sources.place(span).line)
 
 
 def _found(totals: Summary) -> str:
