@@ -11,7 +11,7 @@ import ast
 import re
 from dataclasses import dataclass
 
-from poolaudit.edits import ImportRequest, replace
+from poolaudit.edits import replace
 from poolaudit.facts import MODULE_SCOPE, Argument, Operation, Span, Value, dominates
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
@@ -134,13 +134,14 @@ def default_chunksize(move: Move, operation: Operation, length: str) -> tuple[st
 def _definition(move: Move, operation: Operation) -> list[Piece]:
     """The number for a count of workers that only the running program knows, None included."""
     end = newline(move.file)
+    count, needed = move.spelled("os", "cpu_count", operation.point.span)
     lines = (
         f"def {CHUNKSIZE}(length, workers=None):",
         '    """As multiprocessing.Pool chooses it: a quarter of what each worker gets."""',
-        "    return -(-length // (4 * (workers or os.cpu_count() or 1))) or 1",
+        f"    return -(-length // (4 * (workers or {count}() or 1))) or 1",
     )
     text = end.join((*lines, "", "", ""))
-    pieces: list[Piece] = [ImportRequest("os")]
+    pieces: list[Piece] = [*needed]
     if text not in move.file.text:
         if CHUNKSIZE in move.file.names:
             pieces.append(blocked("code-shape", operation.point.span, f"`{CHUNKSIZE}` already means something else in this file"))

@@ -15,6 +15,9 @@ from poolaudit.migrate.move import Move
 from poolaudit.migrate.observed import LEAVES_TRACES
 from poolaudit.migrate.plan import Piece
 
+_NAMES = re.compile(r"\b(?:current_process|current_thread|parent_process|get_ident)\b")
+"""What a task asks its worker's name or parent by."""
+
 
 def observed_workers(move: Move) -> Iterator[Piece]:
     """Blockers for what tells one number of started workers from another."""
@@ -25,7 +28,7 @@ def observed_workers(move: Move) -> Iterator[Piece]:
         yield blocked("initializer-observed", move.site.callee, f"what the initializer of {move.name} does can be seen")
     if "active_children" in move.file.text:
         yield blocked("workers-observed", move.site.callee, "the children of the process are looked at in this file")
-    if any("current_process" in move.file.cut(function.body) for function in move.worker_code):
+    if any(_NAMES.search(move.file.cut(function.body)) for function in move.worker_code):
         yield caveat("worker-names")
 
 

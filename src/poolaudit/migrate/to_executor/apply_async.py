@@ -24,6 +24,7 @@ _FOLLOWED = frozenset({"iterate", "consume", "len", "index", "drop", "test", "zi
 """Uses of a collection of handles, or of a handle as a value, that are the same for both."""
 
 DONE = "_done"
+_NONLOCAL = re.compile(r"\bnonlocal\s+([\w, \t]+)")
 
 
 def pieces(move: Move, operation: Operation) -> Iterator[Piece]:
@@ -164,7 +165,12 @@ def _is_mentioned(move: Move, operation: Operation, given: dict[str, Argument], 
     for other in move.site.operations:
         if other.point.span.start >= start:
             between = between.replace(move.file.cut(other.argument_list), "")
-    return any(re.search(rf"(?<![\w.]){re.escape(name)}\b", between) for name in _changed(move, operation, given))
+    changed = _changed(move, operation, given)
+    callees = (each for each in move.file.functions.values() if re.search(rf"\b{re.escape(each.name)}\s*\(", between))
+    readers = move.file.reachable(*(each.id for each in callees))
+    if any(use.name in changed for function in readers for use in function.globals):
+        return True
+    return any(re.search(rf"(?<![\w.]){re.escape(name)}\b", between) for name in changed)
 
 
 def _changed(move: Move, operation: Operation, given: dict[str, Argument]) -> set[str]:
@@ -173,6 +179,7 @@ def _changed(move: Move, operation: Operation, given: dict[str, Argument]) -> se
     for _, task in operation.callbacks:
         for function in move.file.reachable(task.function):
             names |= {use.name for use in function.globals if use.how != "read"}
+            names |= {name for found in _NONLOCAL.findall(move.file.cut(function.body)) for name in re.findall(r"\w+", found)}
     return names
 
 

@@ -119,7 +119,7 @@ def _closed_before(move: Move) -> Iterator[Piece]:
     for end in move.site.ends:
         for handler in move.handlers(end.point):
             for name in handler.types:
-                if name.api == "builtins.ValueError" and end.how in _CALLS:
+                if name.api == "builtins.ValueError" and end.how == "join":
                     yield blocked("closed-pool-error-caught", name.span, f"ValueError of `{end.how}` is handled")
     for operation in move.site.operations:
         closed = any(
@@ -154,6 +154,9 @@ def _calls(move: Move, ends: list[End]) -> Iterator[Piece]:
             yield from _drop(move, end)
             continue
         join = _join_behind(move, end, ends)
+        if join is not None and ends.index(join) in done:
+            yield from _drop(move, end)
+            continue
         if end.how != "join" and join is not None:
             done.add(ends.index(join))
             if has_comment(join.point.statement.span, move.file) or not _adjacent(move, end, join):
