@@ -21,8 +21,8 @@ CAVEATS: dict[str, str] = {
     "callback-after-result": "the callback runs after result() returns; that of a Pool runs before get() does",
     "ordered-results": "results come in the order of the tasks: the first one waits for the first task",
     "no-chunks": "ThreadPool runs neighbouring tasks one after the other in a thread, ThreadPoolExecutor each where one is free",
-    "worker-names": "workers have other names (ForkProcess-1 for ForkPoolWorker-1, ThreadPoolExecutor-0_0 for Thread-1); processes of"
-    " a Pool are daemons, those of an executor are not",
+    "worker-names": "workers have other names (ForkProcess-1 for ForkPoolWorker-1, ThreadPoolExecutor-0_0 for Thread-1);"
+    " processes of a Pool are daemons, those of an executor are not",
     "windows-limit": "on Windows an executor refuses more than 61 workers",
 }
 
