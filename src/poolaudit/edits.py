@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from poolaudit.facts import Span
+if TYPE_CHECKING:
+    from poolaudit.facts import Span
 
 
 @dataclass(frozen=True, slots=True, order=True)

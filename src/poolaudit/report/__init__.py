@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from poolaudit.edits import Edit, Fix
-from poolaudit.facts import FileFacts
-from poolaudit.migrate.plan import Plan
-from poolaudit.rule import Confidence, Finding, Severity
-from poolaudit.source import SourceFile
-from poolaudit.tree import Decision
-
+# a run without pools must not pay for what it has none of
 if TYPE_CHECKING:
+    from poolaudit.edits import Edit, Fix
+    from poolaudit.facts import FileFacts
+    from poolaudit.migrate.plan import Plan
     from poolaudit.readiness import Ready
+    from poolaudit.rule import Confidence, Finding, Severity
+    from poolaudit.source import SourceFile
+    from poolaudit.tree import Decision
 
 Progress = Callable[[str, int, int], None]
 """Called before each candidate is surveyed: its name, how many are done, how many there are."""

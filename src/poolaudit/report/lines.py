@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from poolaudit import source
-from poolaudit.edits import Edit, apply
-from poolaudit.notebook import CellLines
 
 if TYPE_CHECKING:
+    from poolaudit.edits import Edit
     from poolaudit.facts import FileFacts, Span
-    from poolaudit.notebook import Notebook
+    from poolaudit.notebook import CellLines, Notebook
     from poolaudit.source import SourceFile
 
 
@@ -32,7 +31,7 @@ class Lines(source.Lines):
     def __init__(self, text: str, notebook: Notebook | None = None) -> None:
         super().__init__(text)
         self._text = text if notebook is None else notebook.shown
-        self._cells = None if notebook is None else CellLines(notebook)
+        self._cells = None if notebook is None else _cell_lines(notebook)
 
     def place(self, offset: int) -> Place:
         """The place of a character; past the end it is the end."""
@@ -76,6 +75,12 @@ class Lines(source.Lines):
         return self._text[start:end]
 
 
+def _cell_lines(notebook: Notebook) -> CellLines:
+    from poolaudit.notebook import CellLines
+
+    return CellLines(notebook)
+
+
 class Sources:
     """The lines of a file, and of the other files of the project that its facts point into."""
 
@@ -114,6 +119,8 @@ class Sources:
         if self._notebook is None:
             yield from ((edit, None) for edit in edits)
         elif edits:
+            from poolaudit.edits import Edit, apply
+
             for each in self._notebook.edits(apply(self._facts.text, [edits]).text):
                 yield Edit(each.start, each.end, each.replacement), each.cell
 

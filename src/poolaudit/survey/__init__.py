@@ -11,9 +11,8 @@ import os
 import warnings
 from typing import TYPE_CHECKING
 
-from poolaudit.facts import FileFacts
-
 if TYPE_CHECKING:
+    from poolaudit.facts import FileFacts
     from poolaudit.survey.project import Project
 
 __all__ = ["Unparsable", "survey_file"]
