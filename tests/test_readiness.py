@@ -1,18 +1,24 @@
-"""What Python 3.14's start method does to a pool, on small programs.
+"""What Python 3.14 does to a pool: from facts alone, and from what rules say of it and of the Python before.
 
-Knows that the start method is the only difference. Must never know a rule.
+Knows small programs, and rules that speak under some start method or Python.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from poolaudit import catalog, config, engine
 from poolaudit.evidence.alike import alike
-from poolaudit.readiness import fork_safe, ready
-from poolaudit.report import Reported
-from poolaudit.settings import Settings
+from poolaudit.facts import FileFacts, PoolSite
+from poolaudit.readiness import Ready, fork_safe, ready
+from poolaudit.report import FileReport, Reported
+from poolaudit.rule import Finding, Rule
+from poolaudit.settings import Settings, StartMethod
+from poolaudit.source import from_text
 from poolaudit.survey import survey_file
 from poolaudit.tree import Subject
 
@@ -573,3 +579,136 @@ def test_threads_have_no_start_method(construction: str) -> None:
     file = survey_file("app.py", HEAD + f"pool = {construction}\nprint(pool.map(square, [3]))\n")
     assert ready(file.sites, file, Settings(), nothing) == (None,)
     assert fork_safe(Subject(file.sites[0], file, Settings())).answer == "unknown"
+
+
+# --- what rules say
+
+
+CONFIG = config.Config(Path().absolute())
+
+
+def audited(text: str, **chosen: object) -> FileReport:
+    return engine.audit_source(from_text(text, "app.py"), config.override(CONFIG, **chosen))
+
+
+def judged(text: str, **chosen: object) -> Ready:
+    (found,) = audited(text, **chosen).readiness
+    assert found is not None
+    return found
+
+
+PARENT_ONLY = program(CASES["global filled by the parent"][0])
+CALL = "print(pool.map(look_up, range(2)))"
+
+
+@pytest.mark.parametrize("chosen", [{}, {"select": ("PA5",)}, {"ignore": ("PA305",)}, {"target_version": ("3.10",)}])
+def test_a_reason_is_told_in_the_words_of_its_rule(chosen: dict[str, object]) -> None:
+    """Whatever rules are chosen, and whatever Pythons are supported: it is a question about 3.14."""
+    (reason,) = judged(PARENT_ONLY, **chosen).reasons
+    assert (reason.state, reason.code, reason.topic, reason.methods) == (
+        "break",
+        "PA305",
+        "inherited-global",
+        ("forkserver", "spawn"),
+    )
+    assert "`look_up` needs `TABLE`" in reason.because
+
+
+def test_comments_count() -> None:
+    def said(comment: str) -> Ready:
+        return judged(PARENT_ONLY.replace(CALL, f"{CALL}  # poolaudit: {comment}"))
+
+    assert said("ignore[PA305] it is an empty table").state() == "unaffected"
+    assert said("assume[fork-safe] it is an empty table").reasons == ()
+    (reason,) = said("assume[no-fork-safe] see the manual").reasons
+    assert (reason.state, reason.because) == ("break", "assumed: see the manual")
+
+
+def test_a_reason_stands_on_its_pool() -> None:
+    twice = PARENT_ONLY.replace(CALL, f"{CALL}\n        {CALL}\n    Pool(2).apply(square, (1,))")
+    assert [each and each.state() for each in audited(twice).readiness] == ["break", "unaffected"]
+
+
+POOL = "from multiprocessing import Pool\n\n\ndef run(xs):\n    with Pool() as pool:\n        return pool.map(abs, xs)\n"
+
+
+def rule(*methods: StartMethod, since: int = 0, below: int = 0, **fields: object) -> Rule:
+    """A rule that speaks of every pool under some start methods, or from or below some Python."""
+
+    def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        severity = settings.severity(site, file, frozenset(methods)) if methods else None
+        if severity or (since and settings.has((3, since))) or (below and settings.below((3, below))):
+            yield Finding(site.callee, "it fails", severity=severity)
+
+    usual = {"code": "PA399", "name": "some-fault", "severity": "error", "check": check, "doc": "A fault."}
+    return Rule(**{**usual, **fields})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asked", "forkserver", "spawn"),
+    [
+        (rule("forkserver"), "break", "unaffected"),
+        (rule("spawn", "forkserver"), "break", "break"),
+        (rule("spawn"), "unaffected", "break"),
+        (rule("fork"), "unaffected", "unaffected"),
+        (rule("fork", "spawn", "forkserver"), "unaffected", "unaffected"),
+        (rule(since=14), "break", "break"),
+        (rule(since=14, severity="warning"), "change", "change"),
+        (rule(since=13), "unaffected", "unaffected"),
+        (rule(below=14), "unaffected", "unaffected"),
+        (rule("forkserver", confidence="likely"), "unaffected", "unaffected"),
+        (rule("forkserver", default=False), "unaffected", "unaffected"),
+        (rule("forkserver", workers=frozenset({"thread"})), "unaffected", "unaffected"),
+    ],
+)
+def test_any_rule_that_3_14_makes_speak_counts(asked: Rule, forkserver: str, spawn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "rules", lambda: (asked,))
+    found = judged(POOL)
+    assert (found.state("forkserver"), found.state("spawn")) == (forkserver, spawn)
+    assert {reason.code for reason in found.reasons} <= {"PA399"}
+
+
+def test_only_start_methods_of_the_platforms_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "rules", lambda: (rule("spawn", "forkserver"),))
+    for platforms, states in ((("linux",), ("break", "unaffected")), (("macos",), ("unaffected", "break"))):
+        chosen = replace(CONFIG, settings=replace(CONFIG.settings, platforms=platforms))
+        (found,) = engine.audit_source(from_text(POOL, "app.py"), chosen).readiness
+        assert found is not None
+        assert (found.state("forkserver"), found.state("spawn")) == states
+
+
+def test_no_rule_is_asked_for_a_pool_whose_start_method_is_given() -> None:
+    def never(settings: Settings, codes: frozenset[str] | None) -> Sequence[Reported]:
+        raise AssertionError
+
+    file = survey_file(
+        "app.py", POOL.replace("Pool()", "get_context('spawn').Pool()").replace("import Pool", "import get_context")
+    )
+    assert ready(file.sites, file, Settings(), never) == (Ready(),)
+
+
+def test_only_rules_with_something_to_say_are_asked_again() -> None:
+    file = survey_file("app.py", POOL)
+    asked: list[frozenset[str] | None] = []
+    found: list[Reported] = []
+
+    def ask(settings: Settings, codes: frozenset[str] | None) -> Sequence[Reported]:
+        asked.append(codes)
+        return found
+
+    assert ready(file.sites, file, Settings(), ask) == (Ready(),)
+    assert asked == [None]
+    found.append(Reported("PA399", "some-fault", "error", "certain", Finding(file.sites[0].callee, "it fails"), 0))
+    assert ready(file.sites, file, Settings(), ask) == (Ready(),), "on 3.13 it fails as well"
+    assert asked[1:] == [None, *[frozenset({"PA399"})] * 3]
+
+
+def test_a_rule_that_crashes_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        raise ValueError("a bug")
+        yield
+
+    monkeypatch.setattr(catalog, "rules", lambda: (rule(check=check),))
+    report = audited(POOL)
+    assert [problem.message.partition(" (")[0] for problem in report.problems] == ["rule PA399"]
+    assert report.readiness == (Ready(),)

@@ -75,7 +75,7 @@ def judge(
     shown = ("certain", config.confidence)
     asked = [each for each in ask(rules, facts, settings, crashes) if each.confidence in shown]
     found = _unsuperseded([silencer.judge(_with_edits(each, facts, source, crashes)) for each in asked], rules, lines)
-    ready = _ready(own, facts, settings, _Silencer(comments, lines), assumed, crashes)
+    ready = _ready(own, facts, settings, _Silencer(comments, lines), lines, assumed, crashes)
     asked_for = {rule.code for rule in rules}
     if REASONLESS in asked_for:
         found += [silencer.judge(each) for each in _reasonless(comments)]
@@ -163,10 +163,11 @@ def _ready(
     facts: FileFacts,
     settings: Settings,
     silencer: _Silencer,
+    lines: Lines,
     assumed: Mapping[int, Sequence[Assumption]],
     crashes: list[Problem],
 ) -> tuple[Ready | None, ...]:
-    """What Python 3.14 does to the pools: all rules that are on by default count, chosen or not, unless a comment silences them.
+    """What Python 3.14 does to the pools: all rules that are on by default count, chosen or not.
 
     The silencer is one for this alone: what another Python would bring is no use of a comment.
     """
@@ -178,7 +179,7 @@ def _ready(
         failed: list[Problem] = []
         found = ask(rules, facts, settings, failed)
         crashes.extend(problem for problem in failed if problem not in crashes)
-        return [each for each in found if each.confidence == "certain" and not silencer.judge(each).suppressed]
+        return _unsuperseded([silencer.judge(each) for each in found if each.confidence == "certain"], rules, lines)
 
     work = partial(ready, sites, facts, settings, answers, assumed)
     return attempt("the readiness", facts.path, work, crashes) or (None,) * len(sites)

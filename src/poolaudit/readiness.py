@@ -74,7 +74,8 @@ class Ready:
 
 
 Asker = Callable[[Settings, frozenset[str] | None], Sequence["Reported"]]
-"""What the rules on by default report of the file under other settings; None: all rules, else those of these codes."""
+"""What the rules on by default report of the file under other settings, marked where a comment silences it. None: all of them,
+else those of these codes."""
 
 
 def ready(
@@ -136,15 +137,18 @@ def _reasons(
             return [Reason("break", "stated by a comment", because, Span(assumption.start, assumption.end))]
     if _given(site, file) is not None:
         return _chosen(site, file)
-    told = [
-        Reason(
-            "break" if each.severity == "error" else "change", each.name, each.finding.message, each.finding.where, each.code, on
-        )
-        for each, on in news
-        if each.site == site.index
-    ]
-    # what a rule reports is said in its words; where something breaks, what may change is of no interest
-    return told or list(_breaks(site, file))[:1] or _once(_changes(site, file))
+    mine = [(each, methods) for each, methods in news if each.site == site.index]
+    told = [_told(each, methods) for each, methods in mine if not each.suppressed]
+    # what a rule reports is said in its words, or not at all where a comment silences it
+    breaks = told if mine else list(_breaks(site, file))[:1]
+    return breaks or _once(_changes(site, file))
+
+
+def _told(each: Reported, methods: tuple[StartMethod, ...]) -> Reason:
+    """A finding as a reason. What fails under spawn alone is no more than a warning, because Linux has another default."""
+    fails = ("error",) if "forkserver" in methods else ("error", "warning")
+    state: Literal["break", "change"] = "break" if each.severity in fails else "change"
+    return Reason(state, each.name, each.finding.message, each.finding.where, each.code, methods)
 
 
 def _once(reasons: Iterable[Reason]) -> Iterator[Reason]:
