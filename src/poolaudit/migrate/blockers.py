@@ -175,6 +175,10 @@ BLOCKERS: dict[str, Reason] = {
     "terminate-with-outstanding-work": Reason(
         "terminate() kills what is running, shutdown() waits for it.", "Wait for every result before terminate()."
     ),
+    "blocks-event-loop": Reason(
+        "In a coroutine the exit of `with ProcessPoolExecutor` waits for tasks with the event loop standing still; a Pool kills them.",
+        "Await the work: loop.run_in_executor(executor, function, argument).",
+    ),
     "pool-never-closed": Reason(
         "Nothing ends the pool: at exit the interpreter kills a Pool and waits for an executor.", "Use `with`, or close and join."
     ),

@@ -25,6 +25,8 @@ def pieces(move: Move) -> Iterator[Piece]:
     yield from _escapes(move)
     ends = [end for end in move.site.ends if end.how in _CALLS]
     yield from _unmapped(move)
+    if move.site.in_async and move.site.with_block is not None:
+        yield blocked("blocks-event-loop", move.site.with_block.header, "the exit of this block would stop the event loop")
     for end in ends:
         if end.how == "terminate":
             yield from _terminated(move, end)
