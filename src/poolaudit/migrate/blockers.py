@@ -176,7 +176,7 @@ BLOCKERS: dict[str, Reason] = {
         "terminate() kills what is running, shutdown() waits for it.", "Wait for every result before terminate()."
     ),
     "blocks-event-loop": Reason(
-        "In a coroutine the exit of `with ProcessPoolExecutor` waits for tasks with the event loop standing still; a Pool kills them.",
+        "In a coroutine the exit of `with ProcessPoolExecutor` waits with the event loop standing still; a Pool kills its tasks.",
         "Await the work: loop.run_in_executor(executor, function, argument).",
     ),
     "pool-never-closed": Reason(

@@ -53,3 +53,16 @@ def plans(file: FileFacts, settings: Settings, to: Direction) -> tuple[Plan, ...
     """The plans of one file's own pools, in the order of the text."""
     found = (plan(site, file, settings, to) for site in file.sites)
     return tuple(each for each in found if each is not None)
+
+
+def outlook(site: PoolSite, file: FileFacts, settings: Settings, to: Direction) -> tuple[str, ...]:
+    """What `poolaudit migrate` can do for a pool, as a line for a reader."""
+    found = plan(site, file, settings, to)
+    command = "`poolaudit migrate`" if to == "executor" else "`poolaudit migrate --to pool`"
+    if found is None:
+        return ()
+    if found.blockers:
+        return (f"{command} is blocked: {', '.join(dict.fromkeys(each.name for each in found.blockers))}",)
+    if found.caveats:
+        return (f"{command} moves it with --unsafe: {', '.join(each.name for each in found.caveats)}",)
+    return (f"{command} moves it",)

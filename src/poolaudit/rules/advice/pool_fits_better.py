@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 from poolaudit.decision import decide_site
 from poolaudit.facts import FileFacts, PoolSite
+from poolaudit.migrate.planning import outlook
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 
@@ -32,6 +33,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
         f"Pool fits better: {need.because} (`poolaudit advise {file.path}:{line}` says more)",
         label=decision.reason,
         related=(Related(need.where, "the need"),) if need.where is not None else (),
+        notes=outlook(site, file, settings, "pool"),
     )
 
 
