@@ -18,7 +18,7 @@ from poolaudit.migrate.blockers import BLOCKERS
 from poolaudit.migrate.caveats import CAVEATS
 from poolaudit.migrate.plan import Plan
 from poolaudit.migration import MigrationRun, Moved
-from proof.running import METHODS
+from poolaudit.transcript import METHODS
 from proof.transcript import render
 
 ALL = pairs()

@@ -5,15 +5,17 @@ Knows options and printing. Must never know how programs are run or compared.
 
 from __future__ import annotations
 
+import os
 from typing import cast
 
 import click
 
+from poolaudit.transcript import METHODS, Method
 from proof.interpreters import find_interpreters
-from proof.running import METHODS, Method
-from proof.transcript import Cell, Outcomes, render
+from proof.lanes import Lanes
+from proof.transcript import render
 
-from .comparing import apart, record, run_pair
+from .comparing import Runs, apart, cells, record
 from .pair import pairs
 
 
@@ -32,20 +34,18 @@ def main(
     repeat: int,
     update: bool,
 ) -> None:
-    """Runs the programs of the pairs whose id contains one of NAMES (all without NAMES) and says where they differ."""
-    interpreters = find_interpreters()
-    for pair in pairs():
-        if names and not any(name in pair.id for name in names):
-            continue
-        programs = [path for path in (pair.before, pair.other) if path.is_file() and (not stems or path.stem in stems)]
-        found: dict[Cell, Outcomes] = {}
-        for version in pair.versions:
-            if version in interpreters and (not numbers or f"{version[0]}.{version[1]}" in numbers):
-                chosen = cast("tuple[Method, ...]", methods or METHODS)
-                found |= run_pair(pair, version, interpreters[version], chosen, programs, repeat)
-        click.echo(f"{pair.id}: {len(apart(pair, found))} cells differ\n{render(found)}")
-        if update and pair.recorded:
-            record(pair, found)
+    """Runs the programs of the pairs whose id contains one of NAMES (all without NAMES) and tells how many cells differ."""
+    with Lanes(os.cpu_count() or 1) as lanes:
+        runs = Runs(find_interpreters(), lanes, repeat)
+        for pair in pairs():
+            if names and not any(name in pair.id for name in names):
+                continue
+            programs = [path for path in (pair.before, pair.other) if path.is_file() and (not stems or path.stem in stems)]
+            versions = [version for version in pair.versions if not numbers or f"{version[0]}.{version[1]}" in numbers]
+            found = runs.seen(pair, cells(pair, versions, cast("tuple[Method, ...]", methods) or METHODS, programs))
+            click.echo(f"{pair.id}: {len(apart(pair, found))} cells differ\n{render(found)}")
+            if update and pair.recorded:
+                record(pair, found)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ STATUSES: tuple[Status, ...] = ("ready", "caveats", "blocked")
 VERSIONS: tuple[Version, ...] = ((3, 9), (3, 11), (3, 13), (3, 14))
 """The Pythons that pairs are run on: the oldest, the newest, and those where an API changed between."""
 
+
 @dataclass(frozen=True)
 class Expectation:
     """expect.toml: what the plan for before.py must say, written by hand before there was a tool."""

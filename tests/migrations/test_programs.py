@@ -1,4 +1,4 @@
-"""Every pair run on every Python and start method: `pytest -m migrations` (`-k map-basic`, `-n 2`).
+"""Every pair run: a handful in each test run, one cell of each by `-m proof`, all cells by EVERY_CELL=1 pytest -m migrations.
 
 Knows what must hold: before.py and after.py are told apart by nothing that is seen from outside, save where expect.toml says so;
 and what is recorded of the others is what happens. Must never know how programs are run, nor what a plan says.
@@ -6,45 +6,78 @@ and what is recorded of the others is what happens. Must never know how programs
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+
 import pytest
 
-from migrations.comparing import differences, record, recorded, run_pair, unexpected
-from migrations.pair import VERSIONS, Pair, pairs
-from proof.fixture import Version
+from migrations.comparing import Runs, cells, different, record, recorded, sample, unexpected
+from migrations.pair import Pair, pairs
+from poolaudit.transcript import Cell
 from proof.interpreters import Interpreters
+from proof.lanes import Lanes
 from proof.transcript import render
 
 ALL = pairs()
+HANDFUL = [pair for pair in ALL if not pair.recorded][::40]
 
-pytestmark = [
-    pytest.mark.migrations,
-    pytest.mark.parametrize("version", VERSIONS, ids=lambda version: f"{version[0]}.{version[1]}"),
-]
+every_pair = pytest.mark.parametrize("pair", ALL, ids=lambda pair: pair.id)
 
 
-@pytest.mark.parametrize("pair", [pair for pair in ALL if not pair.recorded], ids=lambda pair: pair.id)
-def test_programs_are_alike(pair: Pair, version: Version, interpreters: Interpreters) -> None:
-    """before.py and after.py: stdout, exit status and the files left are the same under fork, spawn and forkserver."""
-    _skip_unless(pair, version, interpreters)
-    found = differences(pair, version, interpreters[version])
-    assert not found, f"the programs of {pair.id} differ:\n{render(found)}"
+@pytest.fixture(scope="session")
+def runs(request: pytest.FixtureRequest, interpreters: Interpreters, updating: bool) -> Iterator[Runs]:
+    """The programs of this test run, all in line from the beginning, so that a hang costs no more than its place in the line."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    with Lanes((os.cpu_count() or 1) / processes) as lanes:
+        runs = Runs(interpreters, lanes)
+        for item in request.session.items if processes == 1 else ():
+            if isinstance(item, pytest.Function) and item.function is test_programs:
+                pair = item.callspec.params["pair"]
+                runs.start(pair, share(pair, interpreters, updating))
+        yield runs
 
 
-@pytest.mark.parametrize("pair", [pair for pair in ALL if pair.recorded], ids=lambda pair: pair.id)
-def test_programs_end_as_recorded(pair: Pair, version: Version, interpreters: Interpreters, updating: bool) -> None:
-    """What a refusal spares the user, or a caveat or an improvement brings: naive.txt and after.txt."""
-    _skip_unless(pair, version, interpreters)
-    found = run_pair(pair, version, interpreters[version])
-    if updating:
-        record(pair, found)
-        return
-    strange = unexpected(found, recorded(pair))
+def share(pair: Pair, interpreters: Interpreters, updating: bool) -> list[Cell]:
+    """One cell of each program, or all of them: UPDATE=1, EVERY_CELL=1."""
+    whole = updating or os.environ.get("EVERY_CELL", "0") != "0"
+    return cells(pair, [version for version in pair.versions if version in interpreters]) if whole else sample(pair, interpreters)
+
+
+@pytest.mark.parametrize("pair", HANDFUL, ids=lambda pair: pair.id)
+def test_programs_here(pair: Pair, runs: Runs) -> None:
+    """The part that every test run can afford."""
+    prove_alike(pair, cells(pair, [sys.version_info[:2]], ["spawn"]), runs)
+
+
+@pytest.mark.proof
+@pytest.mark.migrations
+@every_pair
+def test_programs(pair: Pair, runs: Runs, interpreters: Interpreters, updating: bool) -> None:
+    """Alike where nothing else is promised; else as recorded in naive.txt or after.txt."""
+    wanted = share(pair, interpreters, updating)
+    if not wanted:
+        pytest.skip(f"no Python that {pair.id} is for was found: name one by --interpreter or POOLAUDIT_INTERPRETERS")
+    if not pair.recorded:
+        prove_alike(pair, wanted, runs)
+    elif updating:
+        record(pair, runs.seen(pair, wanted))
+    else:
+        prove_recorded(pair, wanted, runs)
+
+
+def prove_alike(pair: Pair, wanted: list[Cell], runs: Runs) -> None:
+    """stdout, exit status and the files that are left are the same."""
+    found = runs.seen(pair, wanted)
+    doubtful = different(pair, found)
+    found = runs.once_more(pair, doubtful)
+    strange = {cell: found[cell] for cell in different(pair, found)}
+    assert not strange, f"the programs of {pair.id} differ:\n{render(strange)}"
+
+
+def prove_recorded(pair: Pair, wanted: list[Cell], runs: Runs) -> None:
+    """What a refusal spares the user, and what a caveat or an improvement brings."""
+    known = recorded(pair)
+    doubtful = unexpected(runs.seen(pair, wanted), known)
+    strange = unexpected(runs.once_more(pair, doubtful), known)
     assert not strange, f"ends otherwise than {pair.transcript.name} of {pair.id} says:\n{render(strange)}"
-
-
-def _skip_unless(pair: Pair, version: Version, interpreters: Interpreters) -> None:
-    number = f"{version[0]}.{version[1]}"
-    if version not in pair.versions:
-        pytest.skip(f"{pair.id} is not for Python {number}")
-    if version not in interpreters:
-        pytest.skip(f"no Python {number} was found: name one by --interpreter or POOLAUDIT_INTERPRETERS")
