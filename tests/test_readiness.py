@@ -712,3 +712,14 @@ def test_a_rule_that_crashes_is_told_once(monkeypatch: pytest.MonkeyPatch) -> No
     report = audited(POOL)
     assert [problem.message.partition(" (")[0] for problem in report.problems] == ["rule PA399"]
     assert report.readiness == (Ready(),)
+
+
+def test_the_tree_is_told_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer() -> str:
+        (decision,) = audited(POOL).decisions
+        assert decision is not None
+        return next(each.evidence.answer for each in decision.trace if "start method" in each.question)
+
+    assert answer() == "yes"
+    monkeypatch.setattr(catalog, "rules", lambda: (rule("forkserver"),))
+    assert answer() == "no"

@@ -169,8 +169,14 @@ ASSUMPTIONS = vocabulary(TREE)
 """What assume[..] may hold, with the question and the answer that each word states."""
 
 
-def decide_site(site: PoolSite, file: FileFacts, settings: Settings, assumptions: tuple[Assumption, ...] = ()) -> Decision | None:
+def decide_site(
+    site: PoolSite,
+    file: FileFacts,
+    settings: Settings,
+    assumptions: tuple[Assumption, ...] = (),
+    ready: readiness.Ready | None = None,
+) -> Decision | None:
     """The verdict on one pool with its reasons. None for pools of threads or interpreters: there the question does not arise."""
     if site.workers in ("thread", "interpreter"):
         return None
-    return decide(TREE, Subject(site, file, settings, assumptions))
+    return decide(TREE, Subject(site, file, settings, assumptions, ready))

@@ -68,7 +68,6 @@ def judge(
     lines = Lines(facts.text)
     own = tuple(site for site in facts.sites if not site.foreign)
     assumed = {site.index: tuple(_assumed(site, comments, lines)) for site in own}
-    decisions = tuple(_decided(site, facts, settings, assumed[site.index], crashes) for site in own)
     moves = tuple(_planned(site, facts, settings, crashes) for site in own)
     rules = selection.rules_for(facts.path)
     silencer = _Silencer(comments, lines)
@@ -76,6 +75,9 @@ def judge(
     asked = [each for each in ask(rules, facts, settings, crashes) if each.confidence in shown]
     found = _unsuperseded([silencer.judge(_with_edits(each, facts, source, crashes)) for each in asked], rules, lines)
     ready = _ready(own, facts, settings, _Silencer(comments, lines), lines, assumed, crashes)
+    decisions = tuple(
+        _decided(site, facts, settings, assumed[site.index], each, crashes) for site, each in zip(own, ready, strict=True)
+    )
     asked_for = {rule.code for rule in rules}
     if REASONLESS in asked_for:
         found += [silencer.judge(each) for each in _reasonless(comments)]
@@ -151,11 +153,16 @@ def _described(error: Exception) -> str:
 
 
 def _decided(
-    site: PoolSite, facts: FileFacts, settings: Settings, assumed: tuple[Assumption, ...], crashes: list[Problem]
+    site: PoolSite,
+    facts: FileFacts,
+    settings: Settings,
+    assumed: tuple[Assumption, ...],
+    ready: Ready | None,
+    crashes: list[Problem],
 ) -> Decision | None:
     from poolaudit.decision import decide_site
 
-    return attempt("the decision", facts.path, lambda: decide_site(site, facts, settings, assumed), crashes)
+    return attempt("the decision", facts.path, lambda: decide_site(site, facts, settings, assumed, ready), crashes)
 
 
 def _ready(

@@ -160,7 +160,7 @@ def _once(reasons: Iterable[Reason]) -> Iterator[Reason]:
 
 
 def fork_safe(subject: Subject) -> Evidence:
-    """The same as an answer of the tree, from facts alone: unaffected is yes, break is no."""
+    """The same as an answer of the tree: unaffected is yes, break is no. From facts alone where the rules were not asked."""
     site, file = subject.site, subject.file
     if not site.is_process:
         return Evidence("unknown", "the class is chosen at run time", site.callee)
@@ -170,7 +170,10 @@ def fork_safe(subject: Subject) -> Evidence:
     if "linux" not in subject.settings.platforms:
         return Evidence("yes", "only Linux changes its default start method", None)
     answers: dict[str, Answer] = {"break": "no", "change": "unknown"}
-    parts = _chosen(site, file), _breaks(site, file), _changes(site, file)
+    if subject.ready is not None:
+        parts: tuple[Iterable[Reason], ...] = (subject.ready.reasons,)
+    else:
+        parts = _chosen(site, file), _breaks(site, file), _changes(site, file)
     for reason in (reason for part in parts for reason in part):
         return Evidence(answers[reason.state], reason.because, reason.where)
     return Evidence("yes", "its workers read only arguments, imports, definitions and constants", site.callee)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from poolaudit.facts import Answer, Evidence, FileFacts, PoolSite
+    from poolaudit.readiness import Ready
     from poolaudit.settings import Settings
     from poolaudit.suppression import Assumption
 
@@ -30,6 +31,8 @@ class Subject:
     file: FileFacts
     settings: Settings
     assumptions: tuple[Assumption, ...] = ()
+    ready: Ready | None = None
+    """What a start method that is not fork does to the pool, where rules were asked, too."""
 
 
 @dataclass(frozen=True, slots=True)
