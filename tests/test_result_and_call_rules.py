@@ -691,6 +691,19 @@ def test_arguments_that_do_not_fit(body: str, said: str) -> None:
     assert messages("PA703", body) == [said]
 
 
+def test_a_method_may_be_defined_otherwise_in_a_subclass() -> None:
+    body = """
+        class Base:
+            def task(self):
+                return None
+
+            def run(self, xs):
+                with Pool() as pool:
+                    return pool.map(self.task, xs)
+        """
+    assert [each.confidence for each in reported(body) if each.code == "PA703"] == ["likely"]
+
+
 @pytest.mark.parametrize(
     ("body", "after"),
     [

@@ -28,7 +28,18 @@ def called(task: Task | None, file: FileFacts) -> Function | None:
     decorators = {decorator.api for decorator in function.decorators} if function is not None else {None}
     if task.kind == "method" and owner is None and "builtins.staticmethod" not in decorators:
         return None  # taken from the class: the first argument is self
-    return function if decorators <= _SAME_SIGNATURE else None
+    return function if decorators <= _SAME_SIGNATURE and not _is_stub(function) else None
+
+
+def _is_stub(function: Function | None) -> bool:
+    """A subclass is to define it, perhaps with other parameters."""
+    raised = (item.exception.api for item in function.raises if item.exception is not None) if function is not None else ()
+    return "builtins.NotImplementedError" in raised
+
+
+def may_be_overridden(task: Task) -> bool:
+    """`self.work`: a subclass that is not seen may define it otherwise."""
+    return task.kind == "method" and task.receiver is not None and task.receiver.text in ("self", "cls")
 
 
 def accepts(task: Task, function: Function, count: int, keywords: frozenset[str] = frozenset()) -> bool:

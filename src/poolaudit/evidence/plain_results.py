@@ -25,7 +25,7 @@ def gives_plain_data(task: Task | None, file: FileFacts) -> bool:
     if task.kind == "builtin":
         return task.api in _BUILTINS
     function = file.functions.get(task.function) if task.function is not None else None
-    if function is None or task.kind not in ("function", "method") or function.decorators or function.is_generator:
+    if function is None or task.kind != "function" or function.decorators or function.is_generator:
         return False
     return not function.is_async and all(_is_data(value) for value in function.returns)
 

@@ -6,8 +6,8 @@ iterable for each argument, and never unpacks an item; submit hands on what it i
 
 When it is fine: never. What a partial has bound, defaults and stars are taken into account.
 
-Limitations: speaks only where the function is visible and undecorated, or where an argument is plainly no iterable or
-no chunksize.
+Limitations: speaks only where the function is visible and undecorated (as likely of `self.method`, which a subclass
+may define otherwise), or where an argument is plainly no iterable or no chunksize.
 
 Fix: starmap with zip for several iterables of Pool.map, and for pairs; `*zip(*pairs)` for pairs of an executor's map;
 the items of the tuple as arguments of submit. Unsafe, because it is a guess at what was meant: the call never worked.
@@ -16,9 +16,10 @@ the items of the tuple as arguments of submit. Unsafe, because it is a guess at 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from poolaudit.edits import Fix
-from poolaudit.evidence.arity import accepts, called, needs
+from poolaudit.evidence.arity import accepts, called, may_be_overridden, needs
 from poolaudit.evidence.caught import caught
 from poolaudit.evidence.deliberate import expects_failure
 from poolaudit.evidence.iteration import all_lengths, is_iterable, is_no_iterable, lengths
@@ -43,19 +44,18 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
             continue
         behind = [argument for argument in operation.arguments if argument.span.start > task.span.start]
         if not any(argument.star for argument in behind):
-            found = _wrong_argument(operation, behind, task, site, file) or _misfit(operation, behind, task, site, file)
-            if found is not None:
-                yield found
+            wrong = _wrong_argument(operation, behind, task, site, file)
+            misfit = None if wrong else _misfit(operation, behind, task, site, file)
+            if wrong is not None:
+                yield wrong
+            if misfit is not None:
+                yield replace(misfit, confidence="likely") if may_be_overridden(task) else misfit
 
 
 def _wrong_argument(operation: Operation, behind: list[Argument], task: Task, site: PoolSite, file: FileFacts) -> Finding | None:
     """A second iterable where a Pool wants a chunksize, or no iterable at all."""
     plain, method = [argument for argument in behind if argument.keyword is None], operation.method
-    if (
-        site.kind == "pool"
-        and len(plain) > 1
-        and (_is_too_many(plain, method) or (method in _MOST and is_iterable(plain[1].value)))
-    ):
+    if site.kind == "pool" and method in _MOST and _is_second_iterable(plain, method):
         function = called(task, file)
         fits = function is None or accepts(task, function, len(plain))
         return Finding(
@@ -76,41 +76,44 @@ def _wrong_argument(operation: Operation, behind: list[Argument], task: Task, si
     return None
 
 
-def _is_too_many(plain: list[Argument], method: str) -> bool:
-    return method in _MOST and 1 + len(plain) > _MOST[method]
+def _is_second_iterable(plain: list[Argument], method: str) -> bool:
+    return len(plain) > 1 and (1 + len(plain) > _MOST[method] or is_iterable(plain[1].value))
 
 
 def _misfit(operation: Operation, behind: list[Argument], task: Task, site: PoolSite, file: FileFacts) -> Finding | None:
     """The function is visible and takes other arguments."""
-    function, method = called(task, file), operation.method
-    plain = [argument for argument in behind if argument.keyword is None]
+    function = called(task, file)
     if function is None:
         return None
-    if method in _SUBMITS:
+    if operation.method in _SUBMITS:
         return _submitted(operation, behind, task, function, file)
+    plain = [argument for argument in behind if argument.keyword is None]
     if not plain or any(argument.value.length == 0 for argument in plain):
         return None
-    fix: Fix | None = None
-    if method in _STARMAPS:
-        count = next((length for length in lengths(plain[0].value) if not accepts(task, function, length)), None)
-    elif site.kind == "executor":
-        count, fix = len(plain), spread(plain[0]) if len(plain) == 1 else None
-    elif method in _MOST:
-        count, fix = 1, star(operation)
-    else:
-        return None
+    count, fix = _given(operation, plain, task, function, site)
     if count is None or accepts(task, function, count):
         return None
     found = all_lengths(plain[0].value)
     if not found or not all(accepts(task, function, length) for length in found):
         fix = None  # only what is seen to fit
     if site.kind == "pool" and len(plain) > 1:
-        fix = star_over_zip(operation, plain) if accepts(task, function, len(plain)) and _may_be_iterables(plain) else None
+        meant = accepts(task, function, len(plain)) and not any(is_no_iterable(argument.value) for argument in plain)
+        fix = star_over_zip(operation, plain) if meant else None
     return _finding(operation, task, function, count, fix)
 
 
-def _may_be_iterables(arguments: list[Argument]) -> bool:
-    return not any(is_no_iterable(argument.value) for argument in arguments)
+def _given(
+    operation: Operation, plain: list[Argument], task: Task, function: Function, site: PoolSite
+) -> tuple[int | None, Fix | None]:
+    """How many arguments the method gives the task, None where that is not seen; and what would unpack an item."""
+    method = operation.method
+    if site.kind == "pool" and method in _STARMAPS:
+        return next((length for length in lengths(plain[0].value) if not accepts(task, function, length)), None), None
+    if site.kind == "pool" and method in _MOST:
+        return 1, star(operation)
+    if site.kind == "executor" and method == "map":
+        return len(plain), spread(plain[0]) if len(plain) == 1 else None
+    return None, None
 
 
 def _submitted(operation: Operation, behind: list[Argument], task: Task, function: Function, file: FileFacts) -> Finding | None:
