@@ -359,6 +359,52 @@ CASES = {
         "unaffected",
         "arguments",
     ),
+    "changed in a loop": (
+        """
+        WORDS = ["A", "B"]
+        for i in range(len(WORDS)):
+            WORDS[i] = WORDS[i].lower()
+
+
+        def known(x):
+            return x in WORDS
+
+
+        def main():
+            with Pool(2) as pool:
+                print(pool.map(known, "ab"))
+        """,
+        "unaffected",
+        "arguments",
+    ),
+    "changed in a loop over what is computed": (
+        """
+        WORDS = []
+        for word in crunch():
+            WORDS.append(word)
+
+
+        def known(x):
+            return x in WORDS
+
+
+        def main():
+            with Pool(2) as pool:
+                print(pool.map(known, "ab"))
+        """,
+        "change",
+        "`known` reads `WORDS`, which is computed again",
+    ),
+    "class chosen at run time": (
+        """
+        def main(threads):
+            Chosen = ThreadPoolExecutor if threads else ProcessPoolExecutor
+            with Chosen(2) as executor:
+                print(list(executor.map(square, range(3))))
+        """,
+        "change",
+        "the class is chosen at run time",
+    ),
     "added to at import": (
         """
         TABLE = {}

@@ -73,6 +73,8 @@ class Ready:
         return "break" if "break" in states else "change" if states else "unaffected"
 
 
+_EITHER = "the class is chosen at run time"
+
 Asker = Callable[[Settings, frozenset[str] | None], Sequence["Reported"]]
 """What the rules on by default report of the file under other settings, marked where a comment silences it. None: all of them,
 else those of these codes."""
@@ -85,7 +87,7 @@ def ready(
     ask: Asker,
     assumed: Mapping[int, Sequence[Assumption]] | None = None,
 ) -> tuple[Ready | None, ...]:
-    """For each pool what becomes of it; None for what is no process pool of the standard library.
+    """For each pool what becomes of it; None for threads, and for what is left to another library.
 
     `assumed`: what comments state of the pools, by their index.
     """
@@ -94,9 +96,14 @@ def ready(
     news = tuple(_news(settings, ask)) if concerned else ()
     methods = tuple(method for method, platforms in PLATFORMS.items() if not platforms.isdisjoint(settings.platforms))
     return tuple(
-        Ready(tuple(_reasons(site, file, news, (assumed or {}).get(site.index, ()))), methods) if site.is_process else None
+        Ready(tuple(_reasons(site, file, news, (assumed or {}).get(site.index, ()))), methods) if _counts(site) else None
         for site in sites
     )
+
+
+def _counts(site: PoolSite) -> bool:
+    """It is a process pool of the standard library, or may be one."""
+    return site.stdlib and site.workers in ("process", "unknown")
 
 
 def _news(settings: Settings, ask: Asker) -> Iterator[tuple[Reported, tuple[StartMethod, ...]]]:
@@ -135,6 +142,8 @@ def _reasons(
         if assumption.word == "no-fork-safe":
             because = f"assumed: {assumption.reason}" if assumption.reason else "assumed"
             return [Reason("break", "stated by a comment", because, Span(assumption.start, assumption.end))]
+    if not site.is_process:
+        return [Reason("change", _EITHER, _EITHER, site.callee)]
     if _given(site, file) is not None:
         return _chosen(site, file)
     mine = [(each, methods) for each, methods in news if each.site == site.index]
@@ -163,7 +172,7 @@ def fork_safe(subject: Subject) -> Evidence:
     """The same as an answer of the tree: unaffected is yes, break is no. From facts alone where the rules were not asked."""
     site, file = subject.site, subject.file
     if not site.is_process:
-        return Evidence("unknown", "the class is chosen at run time", site.callee)
+        return Evidence("unknown", _EITHER, site.callee)
     given = _given(site, file)
     if given not in (None, "unknown"):
         return Evidence("yes", f"its start method is given: {given}", site.callee)

@@ -95,8 +95,17 @@ def _below_another_guard(use: GlobalUse) -> bool:
     return use.under_guard and bool(use.span.path)
 
 
+def _parsed(text: str) -> ast.stmt | None:
+    """A statement; None for what is none by itself, such as the header of a loop, or newer than this Python."""
+    try:
+        body = ast.parse(textwrap.dedent(text)).body
+    except (SyntaxError, ValueError):
+        return None
+    return body[0] if len(body) == 1 else None
+
+
 class _Expression:
-    """One statement of module level."""
+    """One statement of module level, or the header of a loop."""
 
     def __init__(self, names: _Names, module: str, way: frozenset[str]) -> None:
         self._names = names
@@ -104,13 +113,12 @@ class _Expression:
         self._way = way
 
     def statement(self, text: str) -> bool:
-        """An assignment, or a call for its effect, of which every part is alike."""
-        try:
-            (node,) = ast.parse(textwrap.dedent(text)).body
-        except (SyntaxError, ValueError):
-            return False  # a header of a compound statement, or newer than this Python
+        """An assignment, a call for its effect, or what a loop runs over, of which every part is alike."""
+        node = _parsed(text) or _parsed(f"{text} pass")
         if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)):
             return node.value is None or self._alike(node.value, frozenset())
+        if isinstance(node, ast.For):
+            return self._alike(node.iter, frozenset())
         return isinstance(node, ast.Delete)
 
     def _alike(self, node: ast.AST, local: frozenset[str]) -> bool:
