@@ -7,7 +7,6 @@ that must not reach a terminal. Must never know a report, the environment or whe
 from __future__ import annotations
 
 import re
-import textwrap
 import unicodedata
 from dataclasses import dataclass
 
@@ -70,6 +69,8 @@ _STICKY = "\ue000"
 
 def wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
     """`text` in lines of at most `width` cells, as far as words and `code` allow; `first` and `rest` stand before them."""
+    import textwrap
+
     lines = textwrap.wrap(
         _CODE.sub(lambda code: code[0].replace(" ", _STICKY), text),
         max(width, len(rest) + 20),

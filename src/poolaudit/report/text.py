@@ -10,15 +10,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from poolaudit.report.frame import Mark, frame
 from poolaudit.report.lines import Sources, located
 from poolaudit.report.summary import SEVERITIES, Readiness, Summary, active, summarize
 from poolaudit.report.terminal import Paint, harmless, wrapped
 from poolaudit.settings import FORKSERVER_SINCE
 
 if TYPE_CHECKING:
-    from poolaudit.report import FileReport, Problem, Report, Reported
-    from poolaudit.rule import Severity
+    from poolaudit.report import FileReport, Problem, Report
     from poolaudit.tree import Verdict
 
 WIDTH = 120
@@ -37,7 +35,6 @@ repos:
         require_serial: true"""
 """The pre-commit hook to paste into any project where poolaudit is installed."""
 
-_COLOURS: dict[Severity, str] = {"error": "red", "warning": "yellow", "info": "cyan"}
 _VERDICTS: tuple[tuple[tuple[Verdict, ...], str], ...] = (
     (("keep-executor", "keep-pool"), "keep"),
     (("use-executor",), "better as executor"),
@@ -51,8 +48,7 @@ _VERDICTS: tuple[tuple[tuple[Verdict, ...], str], ...] = (
 def render(report: Report, *, color: bool = False, width: int = WIDTH, quiet: bool = False, verbose: bool = False) -> str:
     """The whole report. `quiet`: findings and problems only. `verbose`: also times, suppressed findings and the hook to paste."""
     paint = Paint(color)
-    told: set[str] = set()
-    blocks = ["\n".join(_finding(each, file, sources, paint, width, told)) for file, sources, each in _findings(report)]
+    blocks = list(_findings(report, paint, width))
     totals = summarize(report)
     blocks.extend(_problem(problem, paint) for problem in totals.problems)
     if not quiet:
@@ -70,64 +66,22 @@ def statistics(report: Report, *, color: bool = False) -> str:
     fixable = Counter(each.code for each in found if each.fix is not None)
     if not rows:
         return ""
+    from poolaudit.report.findings import COLOURS
+
     name_width = max(len(name) for _, name, _ in rows)
     lines = []
     for (code, name, severity), number in sorted(rows.items(), key=lambda row: (-row[1], row[0])):
         fixes = f"  {fixable[code]} fixable" if fixable[code] else ""
-        lines.append(f"{number:>5}  {paint(code, 'bold')} {name:{name_width}}  {paint(severity, _COLOURS[severity])}{fixes}\n")
+        lines.append(f"{number:>5}  {paint(code, 'bold')} {name:{name_width}}  {paint(severity, COLOURS[severity])}{fixes}\n")
     return "".join(lines)
 
 
-def _findings(report: Report) -> Iterator[tuple[FileReport, Sources, Reported]]:
-    for file in report.files:
-        if file.facts is not None:
-            sources = Sources(file.facts, file.source)
-            yield from ((file, sources, each) for each in active(file))
+def _findings(report: Report, paint: Paint, width: int) -> Iterator[str]:
+    """The findings with their frames. A tree without pools has neither, and does not import what draws them."""
+    if report.files:
+        from poolaudit.report import findings
 
-
-def _finding(each: Reported, file: FileReport, sources: Sources, paint: Paint, width: int, told: set[str]) -> Iterator[str]:
-    """One finding with its frame. `told` holds the commands that stand above already."""
-    finding = each.finding
-    style = _COLOURS[each.severity]
-    lines = sources.own
-    place = located(file.path, sources.cell(finding.where), *sources.place(finding.where))
-    likely = ", likely" if each.confidence == "likely" else ""
-    yield (
-        f"{paint(harmless(file.path), 'bold')}{place[len(file.path) :]}: {paint(each.code, style, 'bold')} "
-        f"{paint(each.name, 'bold')} [{paint(each.severity, style)}{likely}]  {harmless(finding.message)}"
-    )
-    here = [related for related in finding.related if not related.where.path]
-    marks = [Mark(finding.where, finding.label, primary=True), *(Mark(related.where, related.message) for related in here)]
-    yield from frame(lines, marks, width=width, paint=paint, style=style)
-    gutter = " " * len(str(max(lines.place(mark.span.start).line for mark in marks)))
-    for related in finding.related:
-        if related not in here:
-            other = sources.of(related.where)
-            yield f"{gutter}--> {harmless(related.where.path)}:{other.place(related.where.start).line}"
-            yield from frame(other, [Mark(related.where, related.message)], width=width, paint=paint, style=style)
-    for note in finding.notes:
-        yield from _note(note, gutter, paint, width)
-    yield from _fix(each, file.path, gutter, paint, width, told)
-
-
-def _note(text: str, gutter: str, paint: Paint, width: int) -> Iterator[str]:
-    first = f"{gutter} = "
-    for number, line in enumerate(wrapped(harmless(text), width, first, " " * len(first))):
-        yield paint(first, "blue") + line[len(first) :] if number == 0 else line
-
-
-def _fix(each: Reported, path: str, gutter: str, paint: Paint, width: int, told: set[str]) -> Iterator[str]:
-    fix = each.fix
-    if fix is None:
-        return
-    caveats = "; ".join(caveat.message for caveat in fix.caveats)
-    terms = f"{fix.applicability}: {caveats}" if caveats else fix.applicability
-    yield from _note(f"fix: {fix.title} ({terms})", gutter, paint, width)
-    unsafe = " --unsafe-fixes" if fix.applicability == "unsafe" else ""
-    command = f"poolaudit scan --diff{unsafe} {shlex.quote(harmless(path))}"
-    if command not in told:
-        told.add(command)
-        yield f"{gutter}        {paint(command, 'green')}"
+        yield from findings.blocks(report, paint, width)
 
 
 def _problem(problem: Problem, paint: Paint) -> str:
@@ -250,7 +204,7 @@ def _unread(problems: tuple[Problem, ...]) -> str:
 
 def _hints(report: Report, totals: Summary, verbose: bool, paint: Paint, width: int) -> Iterator[str]:
     """The commands that help next, and with `verbose` what else can be told of the run."""
-    commands = list(_commands(report))
+    commands = list(_commands(report)) if report.files else []
     column = max((len(command) for command, _ in commands), default=0)
     for number, (command, why) in enumerate(commands):
         said = f"   {why}" if column + len(why) + 9 <= width else ""
@@ -267,7 +221,9 @@ def _hints(report: Report, totals: Summary, verbose: bool, paint: Paint, width: 
 
 def _commands(report: Report) -> Iterator[tuple[str, str]]:
     """At most two: the decision of the pool with the worst finding, and the page of the worst finding's rule."""
-    found = sorted(_findings(report), key=lambda found: SEVERITIES.index(found[2].severity))
+    from poolaudit.report.findings import active_of
+
+    found = sorted(active_of(report), key=lambda found: SEVERITIES.index(found[2].severity))
     for file, sources, each in found:
         if each.site is not None and file.facts is not None:
             span = file.facts.sites[each.site].point.span
