@@ -458,8 +458,19 @@ def _standard(constraint: object) -> object:
     return ",".join(parts)
 
 
+def _range(specifier: str) -> tuple[Version, ...]:
+    """`>=3.10` and `>=3.10,<4`, which nearly all projects write: to import packaging takes as long as all the rest of a start."""
+    match = re.fullmatch(r"\s*>=\s*3\.(\d+)\s*(?:,\s*<\s*(?:3\.(\d+)|4(?:\.0)?)\s*)?", specifier)
+    if match is None:
+        return ()
+    end = int(match[2]) if match[2] else NEWEST[1] + 1
+    return tuple(version for version in ALL_VERSIONS if int(match[1]) <= version[1] < end)
+
+
 def _required(specifier: object, file: Path, key: str = "requires-python") -> tuple[Version, ...]:
     """The known minors of which some release satisfies requires-python; the nearest known one where it is beyond them all."""
+    if isinstance(specifier, str) and (found := _range(specifier)):
+        return found
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     value = _Value(file, key, specifier)
