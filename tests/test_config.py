@@ -375,3 +375,16 @@ def test_a_bad_one_is_an_error(nested: Path) -> None:
     assert closest.of(str(nested / "one" / "a.py")).select == ("PA502",)
     with pytest.raises(ConfigError, match=r"two/poolaudit\.toml:1: `nonsense` is unknown"):
         closest.of(str(nested / "one/two/a.py"))
+
+
+@pytest.mark.parametrize(
+    "specifier",
+    [f">=3.{low}{high}" for low in range(6, 17) for high in ("", ",<4", ", < 4.0", *(f",<3.{n}" for n in range(8, 17)))],
+)
+def test_the_short_cut_for_plain_ranges_says_what_packaging_says(
+    specifier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path, "pyproject.toml", f'[project]\nrequires-python = "{specifier}"\n')
+    quick = config.load(file.parent).settings.targets
+    monkeypatch.setattr(config, "_range", lambda specifier: ())
+    assert config.load(file.parent).settings.targets == quick
