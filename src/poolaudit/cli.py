@@ -8,6 +8,7 @@ Imports stay inside the functions that need them: most runs end before libcst, r
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -61,6 +62,8 @@ def use_color(choice: str, stream: IO[str], environ: Mapping[str, str]) -> bool:
 
 def line_width() -> int:
     """The terminal's columns (or COLUMNS), within reason."""
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        return WIDTH
     from shutil import get_terminal_size
 
     return min(get_terminal_size((WIDTH, 24)).columns, WIDEST)
@@ -736,7 +739,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(_status(arguments))
+    status = _status(arguments)
+    # all that is alive ends with the process: the interpreter need not look for cycles in it on its way out
+    gc.freeze()
+    sys.exit(status)
 
 
 def _status(arguments: Sequence[str] | None) -> int:
