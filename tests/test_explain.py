@@ -46,6 +46,7 @@ def fixtures(tmp_path: Path) -> Path:
     (folder / "bad.py").write_text("import os\nrun(1)\n", "utf-8")
     (folder / "good.py").write_text("import os\nlist(run(1))\n", "utf-8")
     (folder / "run.txt").write_text(RUN, "utf-8")
+    (folder / "report.txt").write_text("bad.py:2:1: PA999 lost-work [error]  lost\n", "utf-8")
     return tmp_path
 
 
@@ -100,6 +101,7 @@ def test_every_rule_says_why_and_when_it_is_fine(rule: Rule) -> None:
     assert page.summary.endswith(".")
     headings = [heading for heading, _ in page.sections]
     assert {"Why it hurts", "When it is fine", "Limitations"} <= set(headings)
+    assert ("Fix" in headings) == (rule.fix != "none")
     assert "FILL IN" not in rule.doc
 
 
@@ -135,6 +137,8 @@ def test_what_running_gives_is_a_table(fixtures: Path, monkeypatch: pytest.Monke
         "",
     ]
     assert shown[5] == "  bad.py  3.13 x fork: exit 0", "the transcript follows"
+    assert "\nWhat is reported of it\n  bad.py:2:1: PA999 lost-work [error]  lost\n\n" in explain.text(RULE)
+    assert "\n## What is reported of it\n\n```text\nbad.py:2:1: PA999 lost-work [error]  lost\n```\n" in explain.markdown(RULE)
     narrow = explain.text(RULE, width=60).partition("What running them gives\n")[2].partition("\n\n")[0]
     assert max(map(len, narrow.splitlines())) <= 60
     assert "| bad.py | 3.13 | no error, but `all \\| is well` | `LostError` or hangs |\n|  | 3.14 |" in explain.markdown(RULE)

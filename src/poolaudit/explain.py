@@ -17,7 +17,8 @@ from pathlib import Path
 from poolaudit import matrix, source, transcript
 from poolaudit.matrix import End, Matrix
 from poolaudit.report.diff import painted, unified
-from poolaudit.report.terminal import Paint, width_of, wrapped
+from poolaudit.report.tables import columns, table_of
+from poolaudit.report.terminal import Paint, wrapped
 from poolaudit.rule import Rule
 from poolaudit.settings import FORKSERVER_SINCE, Version
 
@@ -50,6 +51,8 @@ class Page:
     """Heading and text, paragraphs separated by an empty line, each paragraph on one line."""
     programs: str
     """bad to good as a unified diff with the whole of both; '' where nothing was proven by running."""
+    report: str
+    """What is reported of the bad program; '' where nothing was recorded."""
     transcript: str
     """What running both gave on each Python and start method; '' for rules that need none."""
     matrix: Matrix
@@ -77,13 +80,14 @@ def page(rule: Rule, fixtures: Path = FIXTURES) -> Page:
     summary, sections = _sections(rule)
     folder = fixtures / f"{rule.code}-{rule.name}"
     run = recorded(folder)
-    return Page(rule, summary, sections, _programs(folder), run, matrix.matrix(transcript.parse(run)))
+    table = matrix.matrix(transcript.parse(run))
+    return Page(rule, summary, sections, _programs(folder), recorded(folder, "report.txt"), run, table)
 
 
-def recorded(folder: Path) -> str:
-    """The transcript of a folder of programs; '' when it has none."""
-    run = folder / "run.txt"
-    return run.read_text("utf-8") if run.is_file() else ""
+def recorded(folder: Path, what: str = "run.txt") -> str:
+    """A golden of a folder of programs; '' when it has none."""
+    path = folder / what
+    return path.read_text("utf-8") if path.is_file() else ""
 
 
 def _sections(rule: Rule) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -174,10 +178,14 @@ def _text(shown: Page, paint: Paint, width: int) -> Iterator[str]:
         yield ""
         yield paint(_PROGRAMS, "bold")
         yield from (f"  {line}".rstrip() for line in painted(shown.programs, color=paint.on).splitlines())
+    if shown.report:
+        yield ""
+        yield paint(_REPORTED, "bold")
+        yield from (f"  {line}".rstrip() for line in shown.report.rstrip().splitlines())
     if shown.matrix.rows:
         yield ""
         yield paint(_RUNNING, "bold")
-        yield from _columns(list(_cells(shown.matrix)), width)
+        yield from columns(list(_cells(shown.matrix)), width)
         yield ""
         yield from (f"  {line}".rstrip() for line in shown.transcript.splitlines())
     yield ""
@@ -186,6 +194,7 @@ def _text(shown: Page, paint: Paint, width: int) -> Iterator[str]:
 
 
 _PROGRAMS = "The program that shows it, and its repair"
+_REPORTED = "What is reported of it"
 _RUNNING = "What running them gives"
 
 
@@ -204,20 +213,6 @@ def _or(ends: Iterable[End]) -> str:
     return " or ".join(map(str, ends))
 
 
-def _columns(rows: list[list[str]], width: int) -> Iterator[str]:
-    """Rows as columns for a terminal; what is too long for its column goes on below."""
-    plain = [[cell.replace("`", "") for cell in row] for row in rows]
-    heads = [max(width_of(row[column]) for row in plain) for column in (0, 1)]
-    room = (width - 4 - sum(heads)) // (len(rows[0]) - 2) - 2
-    widths = heads + [min(room, max(width_of(row[column]) for row in plain)) for column in range(2, len(rows[0]))]
-    for row in plain:
-        cells = [textwrap.wrap(cell, size, break_on_hyphens=False) for cell, size in zip(row, widths, strict=True)]
-        for number in range(max(map(len, cells))):
-            parts = (cell[number] if number < len(cell) else "" for cell in cells)
-            padded = (part + " " * (size - width_of(part)) for part, size in zip(parts, widths, strict=True))
-            yield f"  {'  '.join(padded)}".rstrip()
-
-
 def markdown(rule: Rule) -> str:
     """The page for docs/rules."""
     return "".join(f"{line}\n" for line in _markdown(page(rule)))
@@ -233,20 +228,14 @@ def _markdown(shown: Page) -> Iterator[str]:
         yield f"\n{body}"
     if shown.programs:
         yield f"\n## {_PROGRAMS}\n\n```diff\n{shown.programs.rstrip()}\n```"
+    if shown.report:
+        yield f"\n## {_REPORTED}\n\n```text\n{shown.report.rstrip()}\n```"
     if shown.matrix.rows:
         yield f"\n## {_RUNNING}\n"
-        yield _table(_cells(shown.matrix))
+        yield table_of(_cells(shown.matrix))
         yield f"\n```text\n{shown.transcript.rstrip()}\n```"
     yield ""
     yield from (f"- {what}: `{how}`" for what, how in _how(shown.rule))
-
-
-def _table(rows: Iterable[list[str]]) -> str:
-    """A markdown table; the first row is its heading."""
-    escaped = ([cell.replace("|", "\\|") for cell in row] for row in rows)
-    lines = [f"| {' | '.join(row)} |" for row in escaped]
-    lines.insert(1, "|---" * (lines[0].count(" | ") + 1) + "|")
-    return "\n".join(lines)
 
 
 def _how(rule: Rule) -> Iterator[tuple[str, str]]:
@@ -275,6 +264,7 @@ def data(rule: Rule) -> dict[str, object]:
         "supersedes": list(rule.supersedes),
         "sections": [{"heading": heading, "text": body} for heading, body in shown.sections],
         "programs": shown.programs,
+        "report": shown.report,
         "matrix": [
             {
                 "program": row.program,
@@ -357,7 +347,7 @@ def default_table(rules: Iterable[Rule], pages: str, fixtures: Path = FIXTURES) 
         before, since = (matrix.under_default(run, version) for version in (last, FORKSERVER_SINCE))
         if {end.kind for end in before} != {end.kind for end in since} and before and since:
             rows.append([f"[{rule.code} {rule.name}]({pages}/{rule.code}-{rule.name}.md)", _or(before), _or(since)])
-    return f"{_table(rows)}\n"
+    return f"{table_of(rows)}\n"
 
 
 def changes_table(folder: Path) -> str:
@@ -367,7 +357,7 @@ def changes_table(folder: Path) -> str:
     for program, ends in programs.items():
         what = ast.get_docstring(ast.parse((folder / program).read_text("utf-8"))) or program
         rows.append([f"{what.rstrip('.')} (`{program}`)", *map(str, ends)])
-    return f"{_table(rows)}\n"
+    return f"{table_of(rows)}\n"
 
 
 # --- the tree
