@@ -101,7 +101,7 @@ def test_every_rule_says_why_and_when_it_is_fine(rule: Rule) -> None:
     assert page.summary.endswith(".")
     headings = [heading for heading, _ in page.sections]
     assert {"Why it hurts", "When it is fine", "Limitations"} <= set(headings)
-    assert ("Fix" in headings) == (rule.fix != "none")
+    assert "Fix" in headings or rule.fix == "none"
     assert "FILL IN" not in rule.doc
 
 
