@@ -33,6 +33,9 @@ WORKER_NAMES = ("workers", "max_workers", "worker_count", "process_count")
 ALWAYS_ONE = 4
 """Up to so many tasks make chunks of one, however few workers there are."""
 
+_SEES_ATTRIBUTES = re.compile(r"\b__slots__\b|\b__dict__\b|\bvars\(|\basdict\(|@(?:dataclasses\.)?dataclass\b|@attrs?\b")
+"""What would see one attribute more."""
+
 AFFINITY_SINCE = (3, 13)
 """Pool() asks os.process_cpu_count() from here on (https://docs.python.org/3/whatsnew/3.13.html#os)."""
 
@@ -174,7 +177,7 @@ def _given_attribute(move: Move, operation: Operation, count: Value) -> tuple[st
     name = f"{leaf}_workers"
     call = move.code.call(move.site.point.span)
     same = move.file.cut(operation.receiver) == move.site.name
-    free = name not in move.file.names and "__slots__" not in move.file.names
+    free = name not in move.file.names and not _SEES_ATTRIBUTES.search(move.file.text)
     if (
         owner != "self"
         or not same

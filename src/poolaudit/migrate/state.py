@@ -16,21 +16,31 @@ from poolaudit.migrate.plan import Piece
 
 _CHANGES = frozenset(
     {
-        "os.chdir", "os.fchdir", "os.putenv", "os.unsetenv", "os.umask", "os.nice", "os.setuid", "os.setgid", "os.environ.update",
-        "os.environ.setdefault", "os.environ.pop", "signal.signal", "signal.setitimer", "random.seed", "numpy.random.seed",
-        "locale.setlocale", "sys.setrecursionlimit", "socket.setdefaulttimeout", "resource.setrlimit", "warnings.simplefilter",
-        "warnings.filterwarnings",
-        "logging.basicConfig", "sys.path.insert", "sys.path.append", "decimal.setcontext", "time.tzset",
+        "os.fchdir", "os.umask", "os.nice", "os.setuid", "os.setgid", "signal.signal", "signal.setitimer", "random.seed",
+        "numpy.random.seed", "locale.setlocale", "sys.setrecursionlimit", "socket.setdefaulttimeout", "resource.setrlimit",
+        "warnings.simplefilter", "warnings.filterwarnings", "logging.basicConfig", "decimal.setcontext", "time.tzset",
         "gc.disable", "gc.freeze", "faulthandler.enable", "threading.Thread", "threading.Timer", "threading.Lock",
     }
 )  # fmt: skip
 """Library calls whose effect a forked worker inherits."""
 
+_INHERITED = re.compile(
+    r"\bos\.environ(?:\[[^\]\n]*\]\s*=(?!=)|\.(?:update|pop|setdefault|clear)\()|\bos\.(?:putenv|unsetenv|chdir)\("
+    r"|\bsys\.path\.(?:insert|append|extend)\(|\bsys\.(?:path|argv)(?:\[[^\]\n]*\])?\s*=(?!=)"
+)
+"""What every kind of worker inherits when it starts; an executor starts some of them later, on demand."""
+
+_FORKED = re.compile(r"\bredirect_std(?:out|err)\(|\.setLevel\(|^[ \t]*(?:import|from)\s", re.MULTILINE)
+"""What a forked worker inherits besides."""
+
 
 def state_changes(move: Move) -> Iterator[Piece]:
     """Blockers for what is seen to change in between. An executor's workers see it, a Pool's do not."""
     site, file = move.site, move.file
-    if move.is_thread or not site.operations or "fork" not in move.settings.start_methods(site, file):
+    if move.is_thread or not site.operations:
+        return
+    yield from _inherited_later(move)
+    if "fork" not in move.settings.start_methods(site, file):
         return
     first = min(
         (operation.point for operation in site.operations), key=lambda point: (point.scope != site.point.scope, point.order)
@@ -41,11 +51,49 @@ def state_changes(move: Move) -> Iterator[Piece]:
                 "state-changed-before-first-submit", call.point.span, f"`{call.api}` runs before the first task is submitted"
             )
     yield from _locks(move)
+    yield from _touched(move, first)
     read = {use.name for function in _workers(move) for use in function.globals if use.how != "assign"}
     for name in sorted(read):
         for write in file.globals.get(name, ()):
             if _is_late(write, move, first):
                 yield blocked("state-changed-before-first-submit", write.span, f"`{name}`, which the workers read, is set here")
+
+
+def _inherited_later(move: Move) -> Iterator[Piece]:
+    """Changes of what workers inherit, up to the last task: workers that start on demand see them."""
+    site, file = move.site, move.file
+    count = site.worker_count
+    if count is not None and count.kind == "const" and count.const == 1 and not move.is_given(count):
+        last = min(operation.point.span.start for operation in site.operations if not operation.point.span.path)
+    else:
+        last = max(operation.point.span.start for operation in site.operations if not operation.point.span.path)
+    for match in _INHERITED.finditer(file.text, site.point.span.end, max(last, site.point.span.end)):
+        where = Span(match.start(), match.end())
+        yield blocked("state-changed-before-first-submit", where, "workers of an executor that start later see this change")
+
+
+def _touched(move: Move, first: Point) -> Iterator[Piece]:
+    """What stands between the construction and the first task, and changes what a forked worker gets."""
+    site, file = move.site, move.file
+    if first.scope != site.point.scope or first.span.path:
+        return
+    between = Span(site.point.span.end, max(first.span.start, site.point.span.end))
+    for match in _FORKED.finditer(file.text, between.start, between.end):
+        where = Span(match.start(), match.end())
+        yield blocked("state-changed-before-first-submit", where, "workers that are forked at the first submit see this change")
+    read = {use.name for function in _workers(move) for use in function.globals}
+    text = file.text[between.start : between.end]
+    for function in move.worker_code:
+        cached = any((each.api or each.text).rpartition(".")[2] in ("lru_cache", "cache") for each in function.decorators)
+        if cached and (match := re.search(rf"\b{re.escape(function.name)}\s*\(", text)) is not None:
+            where = Span(between.start + match.start(), between.start + match.end())
+            yield blocked("state-changed-before-first-submit", where, f"the cache of `{function.name}` is filled here")
+    data = {name for name in read if any(use.how == "assign" and use.binding == "data" for use in file.globals.get(name, ()))}
+    for name in sorted(data):
+        match = re.search(rf"(?<![\w.]){re.escape(name)}\s*[.\[]", text)
+        if match is not None:
+            where = Span(between.start + match.start(), between.start + match.end())
+            yield blocked("state-changed-before-first-submit", where, f"`{name}`, which the workers read, may be changed here")
 
 
 def _locks(move: Move) -> Iterator[Piece]:

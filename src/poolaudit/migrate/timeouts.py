@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from poolaudit.edits import replace
-from poolaudit.evidence.timeout_classes import POOL
+from poolaudit.evidence.timeout_classes import ONE_SINCE, POOL
 from poolaudit.facts import Name, Operation, Point, Span, Use, Value
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.move import Move
@@ -18,6 +18,11 @@ from poolaudit.migrate.tasks import may_raise_timeout
 
 _CATCH_ALL = frozenset({"builtins.Exception", "builtins.BaseException"})
 
+
+_ANCESTORS_SINCE_3_11 = frozenset(
+    {"builtins.OSError", "builtins.TimeoutError", "builtins.EnvironmentError", "builtins.IOError", "socket.timeout"}
+)
+"""What catches concurrent.futures.TimeoutError since it is the builtin one, and never caught that of multiprocessing."""
 
 _DEADLY = frozenset({"os._exit", "os.abort", "os.kill"})
 
@@ -47,6 +52,12 @@ def timed_get(move: Move, operation: Operation, use: Use) -> Iterator[Piece]:
     if names and may_raise_timeout(move, operation):
         task = operation.task.name if operation.task else "the task"
         yield blocked("task-may-raise-timeout", use.point.span, f"`{task}` is not seen to never raise TimeoutError")
+        return
+    caught = [name for handler in handlers for name in handler.types if name.api in _ANCESTORS_SINCE_3_11]
+    again = [handler for handler in handlers if handler.reraises and any(name in handler.types for name in names)]
+    if again or (caught and move.settings.has(ONE_SINCE)):
+        message = "from Python 3.11 on the timeout of an executor is an OSError, which a handler around it may catch"
+        yield blocked("timeout-handler-unresolved", use.point.span, message)
         return
     if _is_mentioned_elsewhere(move, names):
         message = "multiprocessing.TimeoutError is looked at elsewhere in the file, too"

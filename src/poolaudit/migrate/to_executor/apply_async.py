@@ -110,7 +110,8 @@ def _needs_parentheses(move: Move, use: Use) -> bool:
 
 def _wait(move: Move, use: Use) -> Iterator[Piece]:
     """`r.wait(t)` to `wait([r], t)`: both come back without an exception when time is up."""
-    if use.name_span is None:
+    if use.name_span is None or use.point.statement.span != use.point.span:
+        yield blocked("code-shape", use.point.span, "wait() of a future gives back something else than None")
         return
     spelled, needed = move.spelled("concurrent.futures", "wait", use.point.span)
     yield from needed
