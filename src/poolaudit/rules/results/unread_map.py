@@ -87,4 +87,4 @@ def _place(operation: Operation, site: PoolSite, file: FileFacts) -> Place | Ref
     return end_of(site.with_block, file) if isinstance(place, Refusal) and site.with_block else place
 
 
-RULE = Rule(code="PA502", name="unread-map", severity="warning", check=check, fix="sometimes", doc=__doc__)
+RULE = Rule(code="PA502", name="unread-map", severity="warning", check=check, fix="sometimes", supersedes=("PA513",), doc=__doc__)
