@@ -278,8 +278,8 @@ def _in_the_parent_only(function: int, under_guard: bool, site: PoolSite, file: 
 
 def _on_the_way(function: int, site: PoolSite, file: FileFacts) -> bool:
     """A function that makes the pool, or that calls whoever does, runs this one as well."""
-    makers = {site.function}
-    for each in file.functions.values():
-        if site.function in {called.id for called in file.reachable(each.id)}:
-            makers.add(each.id)
-    return any(function in {called.id for called in file.reachable(maker)} for maker in makers - {MODULE_SCOPE})
+    makers, size = {site.function}, 0
+    while len(makers) > size:
+        size = len(makers)
+        makers |= {each.id for each in file.functions.values() if not makers.isdisjoint(each.calls)}
+    return function in {each.id for each in file.reachable(*(makers - {MODULE_SCOPE}))}

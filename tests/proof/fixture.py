@@ -13,6 +13,7 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
+from poolaudit.settings import NEWEST, Version
 from poolaudit.transcript import METHODS, Method
 
 if sys.version_info >= (3, 11):
@@ -20,11 +21,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
 
-Version = tuple[int, int]
-
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 
-USUAL: tuple[Version, ...] = tuple((3, minor) for minor in range(9, 15))
+USUAL: tuple[Version, ...] = tuple((3, minor) for minor in range(9, NEWEST[1] + 1))
 """The Pythons of a fixture that names none."""
 
 ON_REQUEST: tuple[Version, ...] = ((3, 8), *USUAL)

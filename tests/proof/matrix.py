@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from poolaudit.settings import NEWEST
 from poolaudit.transcript import Cell, Method, Outcomes, Transcript, parse
 
 from .fixture import Fixture, Version
@@ -21,9 +22,6 @@ from .interpreters import Interpreters
 from .lanes import Lanes
 from .running import HANGS, run
 from .transcript import either, place, render
-
-NEWEST: Version = (3, 14)
-"""Its default start method is the news: never sampled."""
 
 
 def recorded(fixture: Fixture) -> dict[Cell, Outcomes]:
@@ -48,6 +46,8 @@ def cells(
 
 def sample(fixture: Fixture, known: Transcript) -> list[Cell]:
     """Of cells that run.txt has end alike so many that each Python and each start method occurs, the newest Python with all.
+
+    Its default start method is the news.
 
     Which start method an older Python gets differs from fixture to fixture, so that all of them together have every pair.
     """
