@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,9 +84,11 @@ def load(start: Path | str, *, config_file: Path | str | None = None, isolated: 
     `isolated` takes a pyproject.toml that cannot be read as one that says nothing.
     """
     folders = _upwards(Path(start))
-    project, requires = _project(folders, lenient=isolated)
-    file = None if isolated else _file(folders) if config_file is None else Path(config_file).absolute()
-    keys = {} if file is None else _extended(file, ())
+    # three questions are asked of the same few files
+    read = cache(_read)
+    project, requires = _project(folders, read, lenient=isolated)
+    file = None if isolated else _file(folders, read) if config_file is None else Path(config_file).absolute()
+    keys = {} if file is None else _extended(file, (), read)
     found = file.parent if file is not None and file.parent in folders else None
     anchor = found or project or (folders[-1] if _is_repository(folders[-1]) else None)
     settings = Settings() if requires is None else Settings(requires, declared=True)
@@ -173,7 +175,7 @@ class Closest:
         if folder not in self._by_folder:
             if not Path(folder).is_relative_to(self._config.root):
                 return self._config
-            if _file([Path(folder)]) is None:
+            if _file([Path(folder)], _read) is None:
                 self._by_folder[folder] = self.of_folder(os.path.dirname(folder))
             else:
                 found = load(folder)
@@ -198,6 +200,10 @@ def _split(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
 
 
+_Reader = Callable[[Path], dict[str, Any]]
+"""What gives the content of a TOML file. Raises ConfigError."""
+
+
 # Where files are
 
 
@@ -214,21 +220,21 @@ def _is_repository(folder: Path) -> bool:
     return any((folder / mark).exists() for mark in REPOSITORY)
 
 
-def _file(folders: Sequence[Path]) -> Path | None:
+def _file(folders: Sequence[Path], read: _Reader) -> Path | None:
     for folder in folders:
         if (own := folder / "poolaudit.toml").is_file():
             return own
-        if (shared := folder / "pyproject.toml").is_file() and "poolaudit" in _table(_read(shared), "tool"):
+        if (shared := folder / "pyproject.toml").is_file() and "poolaudit" in _table(read(shared), "tool"):
             return shared
     return None
 
 
-def _project(folders: Sequence[Path], *, lenient: bool) -> tuple[Path | None, tuple[Version, ...] | None]:
+def _project(folders: Sequence[Path], read: _Reader, *, lenient: bool) -> tuple[Path | None, tuple[Version, ...] | None]:
     """The nearest folder whose pyproject.toml is a project's, or that has a setup.py, and the Pythons that it requires."""
     for folder in folders:
         file = folder / "pyproject.toml"
         try:
-            content = _read(file) if file.is_file() else {}
+            content = read(file) if file.is_file() else {}
             project, poetry = _table(content, "project"), _table(_table(content, "tool"), "poetry")
             requires = project.get("requires-python")
             if requires is not None:
@@ -301,17 +307,17 @@ def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _extended(file: Path, seen: tuple[Path, ...]) -> dict[str, _Value]:
+def _extended(file: Path, seen: tuple[Path, ...], read: _Reader) -> dict[str, _Value]:
     """The keys of `file` over those of the file that it extends: a key replaces, an extend- key adds."""
     if file in seen:
         raise ConfigError(
             f"{file}: extends itself through {', '.join(str(each) for each in seen[seen.index(file) + 1 :]) or 'itself'}"
         )
-    keys = _own(file)
+    keys = _own(file, read)
     extend = keys.pop("extend", None)
     if extend is None:
         return keys
-    inherited = _extended(extend.path().resolve(), (*seen, file))
+    inherited = _extended(extend.path().resolve(), (*seen, file), read)
     for key, value in keys.items():
         former = inherited.get(key)
         both_lists = former is not None and isinstance(former.value, list) and isinstance(value.value, list)
@@ -321,8 +327,8 @@ def _extended(file: Path, seen: tuple[Path, ...]) -> dict[str, _Value]:
     return inherited
 
 
-def _own(file: Path) -> dict[str, _Value]:
-    content = _read(file)
+def _own(file: Path, read: _Reader) -> dict[str, _Value]:
+    content = read(file)
     table = content if file.name != "pyproject.toml" else _table(content, "tool").get("poolaudit", {})
     if not isinstance(table, Mapping):
         raise _error(file, "tool.poolaudit must be a table")
