@@ -54,8 +54,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     def invoke(*arguments: str, report: Report = EMPTY, changes: bool = False, data: bytes = b"") -> Result:
         asked: dict[str, Any] = {}
 
-        def audit(paths: Any, settings: config.Config, *, progress: Any = None) -> Report:
-            asked.update(paths=tuple(paths), config=settings)
+        def audit(paths: Any, settings: config.Config, *, progress: Any = None, means: engine.Means = engine.ALONE) -> Report:
+            asked.update(paths=tuple(paths), config=settings, means=means)
             return report
 
         def rewrite(
@@ -169,6 +169,14 @@ def test_options_reach_the_configuration(run: Run) -> None:
     assert (chosen.extend_exclude, chosen.force_exclude) == (("x", "y"), True)
     assert (chosen.confidence, chosen.fail_on) == ("likely", "info")
     assert chosen.settings.targets == ((3, 10), (3, 14))
+
+
+def test_how_the_work_is_done(run: Run, tmp_path: Path) -> None:
+    assert run("scan").asked["means"] == engine.Means(jobs=None)
+    assert run("scan", "-j", "2", "--executor", "loky").asked["means"] == engine.Means(jobs=2, executor="loky")
+    (tmp_path / "poolaudit.toml").write_text("jobs = 3\n")
+    assert run("scan").asked["means"].jobs == 3
+    assert run("scan", "-j", "1").asked["means"].jobs == 1
 
 
 def test_configuration_is_read_unless_isolated(run: Run, tmp_path: Path) -> None:

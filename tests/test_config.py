@@ -115,6 +115,7 @@ def test_every_key(tmp_path: Path) -> None:
         platforms = ["linux"]
         confidence = "likely"
         fail-on = "error"
+        jobs = 4
         [tool.poolaudit.per-file-ignores]
         "tests/*" = ["PA5"]
     """
@@ -122,6 +123,7 @@ def test_every_key(tmp_path: Path) -> None:
     assert (found.select, found.extend_select, found.ignore) == (("PA5", "lambda-task"), ("PA410",), ("PA503",))
     assert (found.exclude, found.extend_exclude, found.per_file_ignores) == (("build",), ("old",), {"tests/*": ("PA5",)})
     assert (found.confidence, found.fail_on, found.settings.platforms) == ("likely", "error", ("linux",))
+    assert found.jobs == 4
     assert (targets(found), found.settings.declared) == (["3.10", "3.14"], True)
     assert {key.replace("-", "_") for key in config.KEYS} - {"extend", "target_version", "platforms"} < set(Config.__slots__)
 
@@ -134,6 +136,8 @@ def test_every_key(tmp_path: Path) -> None:
         ('select = "PA5"', "poolaudit.toml:2: `select` must be a list of strings"),
         ("ignore = [5]", "poolaudit.toml:2: `ignore` must be a list of strings"),
         ('confidence = "sure"', "poolaudit.toml:2: `confidence` must be one of certain, likely, not 'sure'"),
+        ("jobs = 0", "`jobs` must be a number from 1 on"),
+        ("jobs = true", "`jobs` must be a number from 1 on"),
         ('fail-on = "warnings"', "`fail-on` must be one of info, warning, error, not 'warnings' (did you mean `warning`?)"),
         ('platforms = ["linux", "win"]', "`platforms` must be one of linux, macos, windows, not 'win'"),
         ('platforms = "linux"', "`platforms` must be a list of strings"),

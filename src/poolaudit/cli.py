@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from poolaudit.config import Config
-    from poolaudit.engine import Rewrite
+    from poolaudit.engine import Means, Rewrite
     from poolaudit.migration import MigrationRun
     from poolaudit.report import Problem, Report
     from poolaudit.report.advice import Advised
@@ -231,7 +231,13 @@ def cli() -> None:
     "--stdin-filename", metavar="PATH", type=PATHS, help="The name of what is read from standard input, with '-' as path."
 )
 @click.option("--no-cache", is_flag=True, help="Reserved: there is no cache yet.")
-@click.option("-j", "--jobs", metavar="N", type=click.IntRange(1), help="Reserved: one process does the work for now.")
+@click.option("-j", "--jobs", metavar="N", type=click.IntRange(1), help="Processes at most (default: one for each processor).")
+@click.option(
+    "--executor",
+    metavar="NAME",
+    default="",
+    help="Work on an engine instead: loky, mpi, dask://HOST:PORT or module:factory (docs/speed.md).",
+)
 @TERMINAL
 @click.pass_context
 def scan(context: click.Context, /, paths: tuple[str, ...], **options: Any) -> None:
@@ -305,7 +311,12 @@ class _Scan:
         if self.stdin:
             return engine.audit_stdin(_stdin(), self._name, config)
         with ProgressLine(self.options["quiet"]) as progress:
-            return engine.audit(self.paths, config, progress=progress)
+            return engine.audit(self.paths, config, progress=progress, means=self._means(config))
+
+    def _means(self, config: Config) -> Means:
+        from poolaudit.engine import Means
+
+        return Means(jobs=self.options["jobs"] or config.jobs, executor=self.options["executor"])
 
     def _rewrite(self, config: Config, data: bytes, *, write: bool) -> Rewrite:
         from poolaudit import engine
@@ -347,7 +358,7 @@ class _Scan:
 
         file = self.options["write_baseline"]
         with ProgressLine(self.options["quiet"]) as progress:
-            text, report = engine.record(self.paths, config, Path(file).absolute(), progress=progress)
+            text, report = engine.record(self.paths, config, Path(file).absolute(), progress=progress, means=self._means(config))
         _write(file, text)
         _print(self._rendered(report, sys.stdout))
         self._write_outputs(report)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 KEYS = (
     "extend", "select", "extend-select", "ignore", "per-file-ignores", "exclude", "extend-exclude", "target-version", "platforms",
-    "confidence", "fail-on", "baseline",
+    "confidence", "fail-on", "baseline", "jobs",
 )  # fmt: skip
 PLATFORMS = ("linux", "macos", "windows")
 CONFIDENCES: tuple[Confidence, ...] = ("certain", "likely")
@@ -70,6 +70,8 @@ class Config:
     """The least severity that makes the exit status 1."""
     baseline: Path | None = None
     """Absolute: the file of recorded findings, which are hidden."""
+    jobs: int | None = None
+    """Processes at most; None: as many as there are processors."""
     nests: bool = field(default=False, compare=False)
     """It was found by looking for it: folders below `root` may have their own."""
     overrides: tuple[Callable[[Config], Config], ...] = field(default=(), compare=False)
@@ -359,6 +361,11 @@ class _Value:
             raise self.error("must be a path")
         return self.file.parent / os.path.expanduser(self.value)
 
+    def count(self) -> int:
+        if not isinstance(self.value, int) or isinstance(self.value, bool) or self.value < 1:
+            raise self.error("must be a number from 1 on")
+        return self.value
+
     def strings(self) -> tuple[str, ...]:
         if not isinstance(self.value, list) or not all(isinstance(item, str) for item in self.value):
             raise self.error("must be a list of strings")
@@ -394,6 +401,8 @@ def _fields(keys: Mapping[str, _Value], settings: Settings) -> dict[str, Any]:
             fields["fail_on"] = _word(value.value, SEVERITIES, value)
         elif key == "baseline":
             fields["baseline"] = Path(os.path.abspath(value.path()))
+        elif key == "jobs":
+            fields["jobs"] = value.count()
         else:
             fields[key.replace("-", "_")] = value.strings()
     return {**fields, "settings": settings}

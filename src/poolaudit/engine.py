@@ -7,14 +7,15 @@ command line, an output format, a rule or a syntax tree.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from poolaudit import discover
+from poolaudit import __version__, discover
 from poolaudit.config import Closest, Config, override
 from poolaudit.discover import UNREADABLE, Discovery
 from poolaudit.report import NOT_WRITTEN, FileReport, Problem, Progress, Report, Reported
@@ -26,6 +27,7 @@ from poolaudit.stack import roomy
 if TYPE_CHECKING:
     from poolaudit.baseline import Baseline, Entry, Judged
     from poolaudit.fixing import Fixed
+    from poolaudit.parallel import Crew
     from poolaudit.survey.project import Project
 
 # judge and fixing are imported where a candidate has been found: with them come the facts, the rules and libcst
@@ -33,6 +35,20 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 CRASH = "crash"
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """By what a run is done. None of it changes what is found."""
+
+    jobs: int | None = 1
+    """Processes of this machine at most; None: as many as it has processors."""
+    executor: str = ""
+    """What does the work instead of them, as --executor names it."""
+
+
+ALONE = Means()
+"""One process, this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +85,11 @@ class Rewrite:
     patches: tuple[FilePatch, ...]
 
 
-def audit(paths: Iterable[str], config: Config, *, progress: Progress | None = None) -> Report:
+def audit(paths: Iterable[str], config: Config, *, progress: Progress | None = None, means: Means = ALONE) -> Report:
     """Audits every candidate below `paths`. Raises ConfigError for an unknown rule in the configuration, nothing else."""
     run = _Run(config)
     discovery = discover.discover(paths, config)
-    files = run.each(lambda source: run.judged(source, full=discovery.full), discovery.candidates, progress)
-    return run.report(discovery, files)
+    return run.report(discovery, run.judge_all(discovery, means, progress))
 
 
 def audit_source(source: SourceFile, config: Config) -> FileReport:
@@ -95,7 +110,9 @@ def audit_stdin(data: bytes, name: str, config: Config) -> Report:
     return run.report(discovery, files)
 
 
-def record(paths: Iterable[str], config: Config, file: Path, *, progress: Progress | None = None) -> tuple[str, Report]:
+def record(
+    paths: Iterable[str], config: Config, file: Path, *, progress: Progress | None = None, means: Means = ALONE
+) -> tuple[str, Report]:
     """The text of a baseline with all that is found, and the report that hides it.
 
     What `file` records and this run does not judge stays in it: other files, other rules. Raises ConfigError.
@@ -105,7 +122,7 @@ def record(paths: Iterable[str], config: Config, file: Path, *, progress: Progre
     run = _Run(override(config, no_baseline=True))
     old = baseline.load(file) if file.exists() else baseline.Baseline(file)
     discovery = discover.discover(paths, config)
-    files = run.each(lambda source: run.judged(source, full=discovery.full), discovery.candidates, progress)
+    files = run.judge_all(discovery, means, progress)
     new = baseline.parse(file, old.recorded(files, run.judging(discovery, files)))
     hidden = [
         each if each.facts is None else replace(each, findings=tuple(new.hidden(each.facts, each.findings))) for each in files
@@ -196,6 +213,57 @@ class _Run:
         baseline = self.baseline(scope.config)
         return judge(source, scope.config, scope.selection, full=full, project=self.project, baseline=baseline)
 
+    def judge_all(self, discovery: Discovery, means: Means, progress: Progress | None = None) -> list[FileReport]:
+        """The reports of all candidates, in their order, by as many processes as pay off."""
+        sources, full = discovery.candidates, discovery.full
+        crew = self._crew(means, sources)
+        if crew is None:
+            return self.each(lambda source: self.judged(source, full=full), sources, progress)
+        return self._by(crew, sources, full, progress)
+
+    def _crew(self, means: Means, sources: Sequence[SourceFile]) -> Crew | None:
+        """Who does the work; None for this process."""
+        if not sources or (means.jobs == 1 and not means.executor):
+            return None
+        from poolaudit import executors
+
+        if means.executor:
+            return executors.named(means.executor, means.jobs)
+        crew = executors.local(means.jobs or executors.usable(), sum(len(source.text) for source in sources))
+        if crew is not None:
+            self._prepare()
+        return crew
+
+    def _by(self, crew: Crew, sources: Sequence[SourceFile], full: bool, progress: Progress | None) -> list[FileReport]:
+        from poolaudit import parallel
+
+        for source in sources:
+            self.scope(source.name)  # a ConfigError is for here
+        reports: dict[str, FileReport] = {}
+
+        def done(source: SourceFile, report: FileReport) -> None:
+            reports[source.name] = report
+            if progress is not None:
+                progress(source.name, len(reports), len(sources))
+
+        def lost(source: SourceFile, error: BaseException) -> None:
+            problem = Problem(CRASH, f"its worker died, twice: {type(error).__name__}: {error}", source.name)
+            done(source, FileReport(source.name, None, problems=(problem,)))
+
+        work = partial(judge_batch, Order(self.config, full).packed())
+        groups = parallel.split([len(source.text) for source in sources], crew.count)
+        batches = (parallel.Batch(work, tuple(sources[number] for number in group), done, lost) for group in groups)
+        parallel.run(crew, batches)
+        return [reports[source.name] for source in sources]
+
+    def _prepare(self) -> None:
+        """Imports what workers need before they are forked, so that each has it already."""
+        from poolaudit.judge import judge
+        from poolaudit.source import from_text
+
+        scope = self._scopes[self.config.root]
+        judge(from_text("from multiprocessing import Pool\nPool()\n", "a.py"), scope.config, scope.selection)
+
     def fixed(self, source: SourceFile, *, unsafe: bool, full: bool, write: bool) -> tuple[FileReport, FilePatch | None]:
         from poolaudit.fixing import fix
         from poolaudit.judge import attempt
@@ -225,7 +293,7 @@ class _Run:
         return fixed.report, FilePatch(source, fixed.text, fixed.findings)
 
     def each(self, work: Callable[[SourceFile], _T], sources: Sequence[SourceFile], progress: Progress | None = None) -> list[_T]:
-        """What `work` makes of each source, in their order. It shares nothing but the run: this is where an executor would go."""
+        """What `work` makes of each source, in their order, in this process."""
 
         def announced() -> list[_T]:
             done: list[_T] = []
@@ -302,3 +370,52 @@ class _Run:
     def rewrite(self, discovery: Discovery, done: Sequence[tuple[FileReport, FilePatch | None]]) -> Rewrite:
         patches = tuple(patch for _, patch in done if patch is not None)
         return Rewrite(self.report(discovery, [file for file, _ in done], patches), patches)
+
+
+# --- in a worker
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a worker must know of a run, beside the files."""
+
+    config: Config
+    full: bool
+    folder: str = field(default_factory=os.getcwd)
+    """The working folder: paths are relative to it."""
+    version: str = __version__
+    run: str = field(default_factory=lambda: os.urandom(8).hex())
+    """Workers of a cluster outlive a run, and files that they have read change."""
+
+    def packed(self) -> bytes:
+        """Pickled once, for many batches."""
+        import pickle
+
+        return pickle.dumps(self, protocol=5)
+
+
+@lru_cache(maxsize=4)
+def _unpacked(order: bytes) -> tuple[Order, _Run]:
+    """Once in each worker: what has been parsed of other files serves the whole run."""
+    import pickle
+
+    found: Order = pickle.loads(order)
+    if found.version != __version__:
+        raise RuntimeError(f"this worker has poolaudit {__version__}, the run needs {found.version}")
+    return found, _Run(found.config)
+
+
+_ONE_AT_A_TIME = threading.Lock()
+"""A worker may have threads; the working folder and the limits of the interpreter are the process's own."""
+
+
+def judge_batch(order: bytes, sources: Sequence[SourceFile]) -> list[FileReport]:
+    """The reports of some files, in their order. `order`: a packed Order."""
+    with _ONE_AT_A_TIME:
+        known, run = _unpacked(order)
+        before = os.getcwd()
+        os.chdir(known.folder)
+        try:
+            return run.each(lambda source: run.judged(source, full=known.full), sources)
+        finally:
+            os.chdir(before)
