@@ -321,6 +321,7 @@ JOB = """\
         ("self.lock = path or threading.Lock()", "", "", None),
         ("", "def start(self): self.lock = threading.Lock()", "", "likely"),
         ("self.lock = None", "def start(self): self.lock = threading.Lock()", "", None),
+        ("", "def helper(self): self.file = open(self.path)", "self.helper()", "likely"),
         ("self.lock = threading.Lock(); self.run([])", "", "", "likely"),
         ("self.lock = threading.Lock()", "def __getstate__(self): return {}", "", None),
         ("self.lock = threading.Lock()", "def __reduce__(self): return Job, (1,)", "", None),
@@ -334,6 +335,39 @@ def test_when_the_attribute_is_there(init: str, more: str, run: str, answer: str
     compile(text, "program.py", "exec")
     answers = [finding.confidence or "certain" for finding in findings(OWN, text)]
     assert answers == ([] if answer is None else [answer])
+
+
+def test_a_dataclass_makes_its_objects_by_post_init() -> None:
+    body = """
+        from dataclasses import dataclass
+        @dataclass
+        class Job:
+            name: str
+            def __post_init__(self):
+                self.lock = threading.Lock()
+            def work(self, item):
+                return item
+        def run(items):
+            with Pool(2) as pool:
+                return pool.map(Job("a").work, items)
+    """
+    assert [finding.confidence for finding in found(OWN, body)] == [None]
+
+
+def test_what_only_the_worker_stores_is_not_there() -> None:
+    body = """
+        class Job:
+            def run(self, items):
+                with Pool(2) as pool:
+                    return pool.map(self.work, items)
+            def work(self, item):
+                self.file = open(item)
+                return self.read()
+            def read(self):
+                self.rows = csv.reader(self.file)
+                return list(self.rows)
+    """
+    assert found(OWN, body) == []
 
 
 def test_the_pool_that_runs_the_method_is_there() -> None:
@@ -484,6 +518,11 @@ def test_views_of_a_dict_are_likely_only() -> None:
         "pool.map(work, source)",
         "pool.map(work, (n for n in [1]))",
         "list(executor.map(work, numbers(3), source))",
+        "[executor.submit(work, key) for key in {1: 2}.keys()]",
+        "[executor.submit(work, pair) for pair in {1: 2}.items()]",
+        "executor.submit(work, os.environ['X'], os.environ.get('X'), os.environ.copy())",
+        "x = os.environ['X']; executor.submit(work, x)",
+        "pairs = list({1: 2}.items()); executor.submit(work, pairs, pairs[0])",
         "pool.apply_async(work, callback=threading.Lock().release)",
         "pool.apply_async(work, (1,), {}, lambda item: threading.Lock())",
         "executor.submit(work, *numbers(3))",
@@ -543,6 +582,46 @@ def test_initializers(made: str, count: int) -> None:
                 return list(pool.map(work, [1]))
     """
     assert len(found(INITIALIZER, body)) == count
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "count"),
+    [
+        ("self.lock = threading.Lock()", "", 1),
+        ("", "self.lock = threading.Lock()", 0),
+        ("self.lock = multiprocessing.Lock()", "", 0),
+        ("self.process = multiprocessing.Process()", "", 0),
+        ("self.manager = Manager()", "", 1),
+    ],
+)
+def test_an_initializer_takes_along_what_is_there_by_then(first: str, then: str, count: int) -> None:
+    body = f"""
+        class Job:
+            def __init__(self):
+                {first or "pass"}
+                self.pool = Pool(2, self.start)
+                {then or "pass"}
+            def start(self):
+                self.seen = threading.Event()
+            def stop(self):
+                self.pool.close()
+    """
+    assert len(found(INITIALIZER, body)) == count
+
+
+def test_an_executor_starts_with_its_first_task() -> None:
+    body = """
+        class Job:
+            def __init__(self):
+                self.executor = ProcessPoolExecutor(2, initializer=self.start)
+            def start(self):
+                pass
+            def run(self, items):
+                return list(self.executor.map(work, items))
+    """
+    assert [each.partition(":")[0] for each in said(INITIALIZER, body)] == [
+        "the initializer `self.start` is pickled with an object that holds a process pool in `executor`"
+    ]
 
 
 def test_an_initializer_is_as_severe_as_the_start_methods_say() -> None:

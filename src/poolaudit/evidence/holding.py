@@ -19,10 +19,11 @@ from poolaudit.evidence.unpicklable import (
     unpicklable,
     unpicklable_base,
 )
-from poolaudit.facts import AttributeStore, ClassFact, FileFacts, Operation, Span, Task, Value, before, dominates
+from poolaudit.facts import AttributeStore, ClassFact, FileFacts, Operation, Point, Span, Task, before, dominates
 
 _PLAIN_BASES = frozenset({"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol"})
 _PLAIN_DECORATORS = frozenset({"dataclasses.dataclass", "functools.total_ordering", "typing.final"})
+PROCESS = "multiprocessing.Process"
 _TRICKS = re.compile(r"\b(?:delattr|setattr|vars)\(|\b__dict__\b")
 """By these a class may do to its attributes what no store tells."""
 
@@ -46,18 +47,30 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pickling:
-    """Where an object is pickled."""
+class Pickled:
+    """Where and when an object is pickled."""
 
-    file: FileFacts
-    operation: Operation | None
-    receiver: str
+    name: str = ""
     """How the object is written there."""
+    point: Point | None = None
+    """None: some time later."""
+    pool: str = ""
+    """How the pool is written whose method is called there."""
+    runs: int | None = None
+    """The function that the worker runs with it."""
+    starting: bool = False
+    """It goes to a worker that is being started, and may take locks and queues of multiprocessing along."""
 
 
-def held(file: FileFacts, identity: int | None, operation: Operation | None = None, receiver: str = "") -> Held | None:
-    """What an object of the class takes along where `operation` pickles it as `receiver`: one that is certain, if any is."""
-    found = [] if pickling_is_taught(file) else list(_held(_Pickling(file, operation, receiver), identity, frozenset()))
+def with_task(file: FileFacts, operation: Operation, name: str) -> Pickled:
+    """An object that is written `name`, pickled with the task of the operation or its arguments."""
+    runs = operation.task.function if operation.task else None
+    return Pickled(name, operation.point, file.cut(operation.receiver), runs)
+
+
+def held(file: FileFacts, identity: int | None, pickled: Pickled) -> Held | None:
+    """What an object of the class takes along that cannot be pickled: something that is certain, if anything is."""
+    found = [] if pickling_is_taught(file) else list(_held(file, identity, pickled, frozenset()))
     return next((each for each in found if each.certain), found[0] if found else None)
 
 
@@ -81,23 +94,24 @@ def pickled_by_attributes(file: FileFacts, owner: ClassFact, exactly: bool = Fal
     return lineage is not None and not below and not any(_has_pickle_of_its_own(file, each) for each in lineage)
 
 
-def _held(at: _Pickling, identity: int | None, around: frozenset[int]) -> Iterator[Held]:
-    owner = at.file.classes.get(identity) if identity is not None and identity not in around else None
-    if owner is None or not pickled_by_attributes(at.file, owner):
+def _held(file: FileFacts, identity: int | None, pickled: Pickled, around: frozenset[int]) -> Iterator[Held]:
+    owner = file.classes.get(identity) if identity is not None and identity not in around else None
+    if owner is None or not pickled_by_attributes(file, owner):
         return
-    lineage = _lineage(at.file, owner) or []
+    lineage = _lineage(file, owner) or []
     for base in (base for each in lineage for base in each.bases):
         what = unpicklable_base(base.api)
-        if what:
-            yield Held("", what, base.span, certain=True)
+        if what or (base.api == PROCESS and not pickled.starting):
+            yield Held("", what or "a multiprocessing Process", base.span, certain=True)
     inits = _inits(lineage)
-    never = {each.methods.get("__init__") for each in lineage} - inits
+    in_worker = {each.id for each in file.reachable(pickled.runs)}
+    never = ({each.methods.get("__init__") for each in lineage} | in_worker) - inits
     stores = [store for each in lineage for store in each.stores if store.point.scope not in never]
     for name in dict.fromkeys(store.name for store in stores if not any(store.name in each.methods for each in lineage)):
         mine = [store for store in stores if store.name == name]
-        parts = [(store, part) for store in mine for part in _parts(at, store, around | {owner.id})]
+        parts = [(store, part) for store in mine for part in _parts(file, store, pickled, around | {owner.id})]
         if parts:
-            yield from _judged(at, inits, mine, parts)
+            yield from _judged(file, pickled, inits, mine, parts)
 
 
 def _lineage(file: FileFacts, owner: ClassFact) -> list[ClassFact] | None:
@@ -109,7 +123,7 @@ def _lineage(file: FileFacts, owner: ClassFact) -> list[ClassFact] | None:
             if above is None:
                 return None
             found += above
-        elif base.api not in _PLAIN_BASES and not unpicklable_base(base.api):
+        elif base.api not in _PLAIN_BASES | {PROCESS} and not unpicklable_base(base.api):
             return None
     return found
 
@@ -121,57 +135,55 @@ def _has_pickle_of_its_own(file: FileFacts, owner: ClassFact) -> bool:
 
 
 def _inits(lineage: list[ClassFact]) -> set[int]:
-    """The __init__ methods that run for every object: the first, and what it plainly passes on to."""
+    """The methods that run for every new object: the first __init__ and those that it plainly calls, or a dataclass's own."""
     found = set()
     for owner in lineage:
-        init = owner.methods.get("__init__")
+        made = any(decorator.api == "dataclasses.dataclass" for decorator in owner.decorators)
+        init = owner.methods.get("__post_init__" if made else "__init__")
         if init is not None:
             found.add(init)
-            if owner.super_init is None:
+            if made or owner.super_init is None:
                 break
     return found
 
 
-def _parts(at: _Pickling, store: AttributeStore, around: frozenset[int]) -> Iterator[Held]:
+def _parts(file: FileFacts, store: AttributeStore, pickled: Pickled, around: frozenset[int]) -> Iterator[Held]:
     """What cannot be pickled in the value that is stored."""
     for value in opened(store.value) if store.value is not None else ():
-        what = _what(at.file, value)
+        code = local_code(file, value.function, value.text) if value.kind in ("lambda", "function") else None
+        shared = None if pickled.starting else shared_primitive(value)
+        what = code or shared or pool_or_result(file, value) or unpicklable(file, value)
         if what:
             yield Held(store.name, what, value.span, certain=True)
         elif value.kind == "instance":
-            for inner in _held(at, value.class_id, around):
+            for inner in _held(file, value.class_id, pickled, around):
                 yield replace(inner, attribute=f"{store.name}.{inner.attribute}".rstrip("."))
 
 
-def _what(file: FileFacts, value: Value) -> str | None:
-    code = local_code(file, value.function, value.text) if value.kind in ("lambda", "function") else None
-    return code or shared_primitive(value) or pool_or_result(file, value) or unpicklable(file, value)
-
-
 def _judged(
-    at: _Pickling, inits: set[int], stores: list[AttributeStore], parts: list[tuple[AttributeStore, Held]]
+    file: FileFacts, pickled: Pickled, inits: set[int], stores: list[AttributeStore], parts: list[tuple[AttributeStore, Held]]
 ) -> Iterator[Held]:
-    """The parts that are in the attribute where the object is pickled."""
+    """The parts that are in the attribute when the object is pickled."""
     faulty = [store for store, _ in parts]
-    only = all(store in faulty for store in stores) and not _is_set_from_outside(at.file, stores[0].name)
-    operation = at.operation
+    only = all(store in faulty for store in stores) and not _is_set_from_outside(file, stores[0].name)
+    point = pickled.point
+    while_made = point is not None and point.scope in {each.id for each in file.reachable(*inits)}
     for store, part in parts:
-        here = operation is not None and store.point.scope == operation.point.scope
-        if here and operation is not None and not before(store.point, operation.point):
+        here = point is not None and store.point.scope == point.scope
+        if point is not None and here and not before(store.point, point):
             continue
-        uses_it = operation is not None and at.file.cut(operation.receiver) == f"{at.receiver}.{store.name}"
-        fresh = here and operation is not None and dominates(store.point, operation.point) and _is_last(store, stores, operation)
-        if uses_it or fresh:
+        fresh = point is not None and dominates(store.point, point) and _is_last(store, stores, point)
+        if fresh or (pickled.pool and pickled.pool == f"{pickled.name}.{store.name}"):
             yield part
         elif only:
-            runs_first = operation is None or operation.point.scope not in {each.id for each in at.file.reachable(*inits)}
-            yield replace(part, certain=part.certain and runs_first and store.point.scope in inits and _is_unconditional(store))
+            always = store.point.scope in inits and _is_unconditional(store) and not while_made
+            yield replace(part, certain=part.certain and always)
 
 
-def _is_last(store: AttributeStore, stores: list[AttributeStore], operation: Operation) -> bool:
-    """No other store to the attribute comes between it and the operation."""
+def _is_last(store: AttributeStore, stores: list[AttributeStore], point: Point) -> bool:
+    """No other store to the attribute comes between it and the point."""
     others = (other.point for other in stores if other is not store)
-    return not any(before(store.point, point) and before(point, operation.point) for point in others)
+    return not any(before(store.point, other) and before(other, point) for other in others)
 
 
 def _is_unconditional(store: AttributeStore) -> bool:

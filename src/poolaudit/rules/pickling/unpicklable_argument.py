@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolaudit.evidence.deliberate import expects_failure
-from poolaudit.evidence.holding import held
+from poolaudit.evidence.holding import held, with_task
 from poolaudit.evidence.payload import payload
 from poolaudit.evidence.unpicklable import (
     ITERTOOLS_SINCE,
@@ -79,7 +79,8 @@ def _holder(file: FileFacts, value: Value, operation: Operation) -> Finding | No
     function = file.functions.get(value.function) if value.kind == "method" and value.function is not None else None
     if value.kind != "instance" and (function is None or function.decorators):
         return None
-    found = held(file, value.class_id, operation, value.text.rpartition(".")[0] if function else value.text)
+    name = value.text.rpartition(".")[0] if function else value.text
+    found = held(file, value.class_id, with_task(file, operation, name))
     if found is None:
         return None
     return Finding(

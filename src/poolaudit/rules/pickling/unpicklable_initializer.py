@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolaudit.evidence.holding import held, taken_along
+from poolaudit.evidence.holding import Pickled, held, taken_along
 from poolaudit.evidence.payload import DISPLAYS, opened
 from poolaudit.evidence.unpicklable import local_code, pool_or_result, shortened, unpicklable
 from poolaudit.facts import FileFacts, PoolSite, Span, Value
@@ -41,10 +41,12 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
 def _sent(site: PoolSite, file: FileFacts) -> Iterator[tuple[Span, str, bool]]:
     """The initializer and those of its arguments that cannot be pickled: where, what it is, whether that is certain."""
     task = site.initializer
+    # a Pool starts its workers when it is made, an executor with its first task
+    when = Pickled(point=site.point if site.kind == "pool" else None, starting=True, runs=task.function if task else None)
     if task is not None:
         name = f" `{task.name}`" if task.name.isidentifier() or task.kind == "method" else ""
         code = local_code(file, task.function, task.name) if task.kind in ("lambda", "nested") else None
-        owner = held(file, taken_along(file, task)) if code is None else None
+        owner = held(file, taken_along(file, task), when) if code is None else None
         if code:
             yield task.span, f"the initializer{name} is {code}", True
         elif owner:
@@ -52,7 +54,7 @@ def _sent(site: PoolSite, file: FileFacts) -> Iterator[tuple[Span, str, bool]]:
     for value in _arguments(site):
         code = local_code(file, value.function, value.text) if value.kind in ("lambda", "function") else None
         what = code or pool_or_result(file, value) or unpicklable(file, value)
-        owner = held(file, value.class_id) if value.kind == "instance" else None
+        owner = held(file, value.class_id, when) if value.kind == "instance" else None
         if what or owner:
             told = f"is {what}" if what else owner.told if owner else ""
             yield value.span, f"{shortened(value)}, given to the initializer, {told}", owner is None or owner.certain

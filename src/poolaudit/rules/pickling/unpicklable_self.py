@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolaudit.evidence.deliberate import expects_failure
-from poolaudit.evidence.holding import Held, held, taken_along
+from poolaudit.evidence.holding import Held, held, taken_along, with_task
 from poolaudit.facts import FileFacts, Operation, PoolSite, Task
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
@@ -28,7 +28,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
         if not operation.process_only or operation.sites[0] != site.index or expects_failure(file, operation):
             continue
         task = operation.task
-        found = held(file, taken_along(file, task), operation, _receiver(task)) if task else None
+        found = held(file, taken_along(file, task), with_task(file, operation, _receiver(task))) if task else None
         if task and found:
             yield _finding(operation, task, found)
 
