@@ -193,6 +193,11 @@ def test_a_default_executor_was_only_deprecated_before_3_11() -> None:
         ("handle = pool.apply_async(work, (1,))\nif hasattr(handle, 'done'):\n    handle.done()", []),
         ("print(executor.submit(work, 1).result().get())", []),
         ("await loop.run_in_executor(executor, work, 1)", []),
+        ("asyncio.create_task(loop.run_in_executor(executor, work, 1))", ["create_task takes a coroutine"]),
+        ("asyncio.create_task(executor.submit(work, 1))", ["create_task takes a coroutine"]),
+        ("future = loop.run_in_executor(executor, work, 1)\nasyncio.create_task(future)", ["create_task takes a coroutine"]),
+        ("loop.create_task(loop.run_in_executor(executor, work, 1))", ["create_task takes a coroutine"]),
+        ("try:\n    asyncio.create_task(loop.run_in_executor(executor, work, 1))\nexcept TypeError:\n    pass", []),
         ("print(ThreadPoolExecutor().submit(work, 1).get())", []),
     ],
 )
@@ -210,6 +215,7 @@ def test_handles_of_another_kind(body: str, messages: list[str]) -> None:
         ("print(pool.apply_async(work, (1,)).result())", "pool.apply_async(work, (1,)).get()"),
         ("return await executor.submit(work, 1)", "return await asyncio.wrap_future(executor.submit(work, 1))"),
         ("future = executor.submit(work, 1)\nprint((await future) + 1)", "print((await asyncio.wrap_future(future)) + 1)"),
+        (f"await asyncio.create_task({SUBMIT})", f"await asyncio.ensure_future({SUBMIT})"),
     ],
 )
 def test_handles_are_asked_by_their_own_methods(body: str, expected: str) -> None:

@@ -2,11 +2,13 @@
 
 Why it hurts: get, wait, ready and successful are methods of the AsyncResult that a Pool gives; result, done, cancel and exception
 are methods of the Future that an executor gives: AttributeError. Neither can be awaited, nor given to asyncio.gather or
-asyncio.wait_for: TypeError. The work is done meanwhile, and its result is lost.
+asyncio.wait_for, and asyncio.create_task takes not even the future that run_in_executor gives: TypeError. The work is done
+meanwhile, and its result is lost.
 
 When it is fine: never, but behind hasattr, or where the AttributeError is caught.
 
-Fix: the method's other name, where there is one; asyncio.wrap_future around a future that is awaited.
+Fix: the method's other name, where there is one; asyncio.wrap_future around a future that is awaited; ensure_future for
+create_task.
 
 Limitations: looks at objects that are surely what a call gave back. What Pool.map and executor.map give is not looked at.
 """
@@ -17,10 +19,10 @@ import re
 from collections.abc import Iterator
 
 from poolaudit import imports
-from poolaudit.edits import Fix, insert, replace
+from poolaudit.edits import Edit, Fix, insert, replace
 from poolaudit.evidence.caught import caught
 from poolaudit.evidence.deliberate import expects_failure
-from poolaudit.facts import FileFacts, Operation, PoolSite, Use
+from poolaudit.facts import FileFacts, Operation, PoolSite, Span, Use
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 
@@ -51,6 +53,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
             if use.certain and not use.point.span.path:
                 yield from _missing_method(file, operation, use)
                 yield from _awaited(file, operation, use)
+                yield from _made_a_task(file, operation, use)
 
 
 def _missing_method(file: FileFacts, operation: Operation, use: Use) -> Iterator[Finding]:
@@ -82,6 +85,26 @@ def _awaited(file: FileFacts, operation: Operation, use: Use) -> Iterator[Findin
         related=_given(operation, use),
         notes=(_INSTEAD[kind],),
         fix=_wrapped(file, use) if use.how == "await" and kind == "future" else None,
+    )
+
+
+def _made_a_task(file: FileFacts, operation: Operation, use: Use) -> Iterator[Finding]:
+    """asyncio.create_task(loop.run_in_executor(..)): a future is no coroutine."""
+    known = use.api.startswith("asyncio.") and use.api.endswith(".create_task")
+    if not known or use.via != "direct" or caught(use.point, "builtins.TypeError"):
+        return
+    word = re.match(r"[\w.]+\.(?=create_task\b)", file.cut(use.point.span))
+    edits: tuple[Edit, ...] = ()
+    if word and use.api == "asyncio.create_task" and operation.handle.kind == "aio_future":
+        start = use.point.span.start + word.end()
+        edits = (replace(Span(start, start + len("create_task")), "ensure_future"),)
+    yield Finding(
+        use.point.span,
+        "create_task takes a coroutine, and no future: TypeError",
+        label="fails at once",
+        related=_given(operation, use),
+        notes=("a future needs no task: it can be awaited as it is",) if not edits else (),
+        fix=Fix("call `ensure_future`, which takes both", "safe", edits) if edits else None,
     )
 
 
