@@ -1460,3 +1460,33 @@ def test_a_notebook_is_a_script(tmp_path: Path) -> None:
 )
 def test_results_in_a_list_are_paired(body: str, expected: list[tuple[str, str]]) -> None:
     assert uses(body) == (expected, True)
+
+
+def test_an_item_of_a_library_object_is_not_the_object() -> None:
+    site = only_site(
+        """
+        import os, sys
+        from typing import List
+        from concurrent.futures import ProcessPoolExecutor
+        x = os.environ["X"]
+        executor = ProcessPoolExecutor()
+        executor.submit(work, x, sys.argv[0], os.environ, list[int](), List[int]())
+        """
+    )
+    assert [argument.value.api for argument in site.operations[0].arguments[1:4]] == ["os.environ[]", "sys.argv[]", "os.environ"]
+    assert [argument.value.kind for argument in site.operations[0].arguments[4:]] == ["call", "call"]
+
+
+@pytest.mark.parametrize("loop", ["asyncio.get_running_loop()", "unknown()"])
+def test_what_run_in_executor_gives_is_certain(loop: str) -> None:
+    operation = only_operation(
+        f"""
+        import asyncio
+        from concurrent.futures import ProcessPoolExecutor
+        async def main():
+            loop = {loop}
+            asyncio.create_task(loop.run_in_executor(ProcessPoolExecutor(), work, 1))
+        """
+    )
+    (use,) = operation.handle.uses
+    assert (use.how, use.api, use.certain) == ("wrap_future", "asyncio.create_task", True)

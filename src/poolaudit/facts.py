@@ -154,7 +154,8 @@ class Value:
     """For kind 'const': the value (str, bytes, int, float, bool, None, Ellipsis)."""
     api: str | None = None
     """Canonical name. kind 'call': of the callee ('multiprocessing.Queue', 'builtins.open', 'os.environ.get',
-    'multiprocessing.Manager().Queue'); kind 'api': of the object itself; kind 'parameter': the parameter's name."""
+    'multiprocessing.Manager().Queue'); kind 'api': of the object itself ('os.environ'; its items are 'os.environ[]');
+    kind 'parameter': the parameter's name."""
     function: int | None = None
     """Function id, for lambda, function, method, and for 'call' of a function of this file."""
     class_id: int | None = None

@@ -50,6 +50,13 @@ _HANDLES = {
     ("executor", "starmap"): "iterator",
 }
 _MANAGED = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
+_FOLLOWED = frozenset(
+    {
+        *APIS, *_CONTEXT_CLASSES, *consumers.SAME, *consumers.LAZY, *consumers.EAGER, *consumers.WAITS,
+        "functools.partial", "builtins.getattr", "builtins.super", "builtins.map", "builtins.next",
+    }
+)  # fmt: skip
+"""Library functions whose results are more than a value of theirs."""
 
 
 class Calls(Members):
@@ -101,6 +108,11 @@ class Calls(Members):
         self._add(number, SiteObject(number))
 
     def _call_external(self, number: int, node: ir.Call, name: str) -> None:
+        if name not in _FOLLOWED and not name.endswith("get_context"):
+            # what a loop's run_in_executor gives depends on the executor
+            if not (name.endswith(".run_in_executor") and name.startswith("asyncio.")):
+                self._add(number, CalledObject(name, number))
+            return
         family, _, leaf = name.rpartition(".")
         first = self._first(node)
         if name in APIS:

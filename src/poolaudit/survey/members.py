@@ -186,9 +186,11 @@ class Members(Scopes):
             self._add(number, value)
         elif isinstance(value, HandleObject) and value.kind == "iterator" and unpacking:
             self._add(number, ResultObject(value.call))
-        elif isinstance(value, (ClassObject, ExternalObject)):
+        elif isinstance(value, ClassObject) or (isinstance(value, ExternalObject) and _is_generic(value.name)):
             # Generic[T] is the class itself
             self._add(number, value)
+        elif isinstance(value, ExternalObject) and value.name.count(".") < _LONGEST_NAME and not value.name.endswith("[]"):
+            self._add(number, ExternalObject(f"{value.name}[]"))
 
     def _enter(self, number: int, value: Object) -> None:
         if isinstance(value, ManagedObject):
@@ -205,3 +207,9 @@ class Members(Scopes):
             self._add(number, ResultObject(value.call))
         elif isinstance(value, (ResultObject, CalledObject)):
             self._add(number, value)
+
+
+def _is_generic(name: str) -> bool:
+    """It is spelled like a class, or is one of the builtins: list[int]() makes a list."""
+    leaf = name.rpartition(".")[2]
+    return name in APIS or name.startswith("builtins.") or (leaf[:1].isupper() and not leaf.isupper())

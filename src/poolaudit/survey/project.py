@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from poolaudit.layout import Layout
-from poolaudit.source import Unreadable, read
+from poolaudit.source import Unreadable, decode
 from poolaudit.survey import Unparsable, ir
 from poolaudit.survey.objects import (
     CalledObject,
@@ -103,7 +103,11 @@ class Project:
             return None
         path, module = found
         known = self._parsed.pop(path, _UNKNOWN)
-        parsed = self._parse(path, module) if isinstance(known, _Unknown) else known
+        if isinstance(known, _Unknown):
+            parsed = self._parse(path, module)
+        else:
+            parsed = known
+            self.layout.disk.note_content(path)
         # the most recent one last: files near each other import the same few modules
         self._parsed[path] = parsed
         if len(self._parsed) > _KEPT:
@@ -113,17 +117,16 @@ class Project:
     def start_method(self, path: str) -> str | None:
         """What the programs that start with this file's package name in set_start_method(..); 'unknown' when they differ."""
         top = self.module_name(path).partition(".")[0]
-        entries = self.layout.entries(path)
+        entries = self.layout.entries(path, "set_start_method")
         methods = {method for entry in entries for method in self._set_in(entry, top)}
         return None if not methods else methods.pop() if len(methods) == 1 else "unknown"
 
     def _set_in(self, entry: str, top: str) -> Iterator[str]:
         try:
-            data = read(entry, entry).text
+            tree = parse_places(self._read(entry))
         except Unreadable:
             # reported when it is scanned itself
             return
-        tree = parse_places(data) if "set_start_method" in data else None
         if tree is None or not (os.path.basename(entry) == "__main__.py" or _imports(tree, top)):
             return
         for node in ast.walk(tree):
@@ -131,9 +134,12 @@ class Project:
                 method = node.args[0]
                 yield method.value if isinstance(method, ast.Constant) and isinstance(method.value, str) else "unknown"
 
+    def _read(self, path: str) -> str:
+        return decode(self.layout.disk.read(path), path, path).text
+
     def _parse(self, path: str, name: str) -> Module | None:
         try:
-            text = read(path, path).text
+            text = self._read(path)
             # ast refuses the nesting at which libcst's parser would overflow the stack, so it goes first
             tree = None if len(text) > _LARGEST else parse_places(text)
             return None if tree is None else Module(name, path, text, parse(text), tree)

@@ -15,8 +15,8 @@ from poolaudit.survey import ir
 from poolaudit.survey.places import PlaceTable
 from poolaudit.survey.read_names import Environment
 
+_QUOTES = "\"'"
 _JOINING = (cst.Add, cst.BitOr, cst.BitAnd, cst.BitXor, cst.Subtract)
-_NO_CHILDREN = (cst.Integer, cst.Float, cst.Imaginary, cst.SimpleString, cst.Ellipsis)
 
 
 class ExpressionReader:
@@ -63,6 +63,12 @@ class ExpressionReader:
             cst.SetComp: self._comprehension,
             cst.DictComp: self._comprehension,
             cst.UnaryOperation: self._unary,
+            cst.SimpleString: self._string,
+            cst.Integer: self._number,
+            cst.Float: self._number,
+            cst.Imaginary: self._number,
+            cst.Ellipsis: self._ellipsis,
+            cst.ConcatenatedString: self._concatenated,
         }
 
     # -- nodes and frames
@@ -118,16 +124,7 @@ class ExpressionReader:
     # -- expressions
 
     def visit(self, node: cst.BaseExpression) -> int:
-        visitor = self._visitors.get(type(node))
-        if visitor is not None:
-            return visitor(node)
-        if isinstance(node, _NO_CHILDREN):
-            return self._constant(node)
-        if isinstance(node, cst.ConcatenatedString):
-            value = node.evaluated_value
-            if value is not None:
-                return self.add(ir.Constant(value), node)
-        return self._other(node)
+        return self._visitors.get(type(node), self._other)(node)
 
     def _other(self, node: cst.CSTNode) -> int:
         """Any expression without a room of its own: its operands are visited, nothing is made of them."""
@@ -143,17 +140,26 @@ class ExpressionReader:
             elif not isinstance(child, (cst.BaseParenthesizableWhitespace, cst.Annotation, cst.LeftParen, cst.RightParen)):
                 yield from self._descend(child)
 
-    def _constant(self, node: cst.BaseExpression) -> int:
-        value: object = None
-        if isinstance(node, cst.SimpleString):
-            raw = node.raw_value
-            # evaluating costs a parse: most strings say what they are
-            value = raw if node.prefix in ("", "r", "u") and ("\\" not in raw or node.prefix == "r") else node.evaluated_value
-        elif isinstance(node, (cst.Integer, cst.Float, cst.Imaginary)):
-            value = ast.literal_eval(node.value)
-        else:
-            value = ...
-        return self.add(ir.Constant(value), node)
+    def _string(self, node: cst.SimpleString) -> int:
+        written = node.value
+        raw = written[0] in "rR" and written[1] in _QUOTES
+        # evaluating costs a parse: most strings say what they are
+        if raw or (written[0] in _QUOTES and "\\" not in written):
+            text = written[1:] if raw else written
+            quotes = 3 if len(text) >= 6 and text[:3] == text[0] * 3 else 1
+            return self.add(ir.Constant(text[quotes:-quotes]), node)
+        return self.add(ir.Constant(node.evaluated_value), node)
+
+    def _concatenated(self, node: cst.ConcatenatedString) -> int:
+        value = node.evaluated_value
+        return self._other(node) if value is None else self.add(ir.Constant(value), node)
+
+    def _number(self, node: cst.Integer | cst.Float | cst.Imaginary) -> int:
+        written = node.value
+        return self.add(ir.Constant(int(written) if written.isdecimal() else ast.literal_eval(written)), node)
+
+    def _ellipsis(self, node: cst.Ellipsis) -> int:
+        return self.add(ir.Constant(...), node)
 
     def _name(self, node: cst.Name) -> int:
         name = node.value
@@ -183,10 +189,12 @@ class ExpressionReader:
 
     def arguments(self, args: Sequence[cst.Arg]) -> tuple[ir.CallArgument, ...]:
         return tuple(
-            ir.CallArgument(
-                None if argument.keyword is None else argument.keyword.value, argument.star, self.visit(argument.value)
-            )
-            for argument in args
+            [
+                ir.CallArgument(
+                    None if argument.keyword is None else argument.keyword.value, argument.star, self.visit(argument.value)
+                )
+                for argument in args
+            ]
         )
 
     def _subscript(self, node: cst.Subscript) -> int:

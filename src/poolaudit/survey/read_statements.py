@@ -37,6 +37,9 @@ def read_more(trace: ir.Trace, path: str, text: str, module: cst.Module, tree: a
     reader.read_module(module, tree)
 
 
+_FORMS = {cst.Expr: "expression", cst.Return: "return", cst.Assign: "assign", cst.AnnAssign: "assign"}
+
+
 class StatementReader(ExpressionReader):
     """Reads a whole module."""
 
@@ -125,15 +128,9 @@ class StatementReader(ExpressionReader):
         self.reframe()
 
     def _small(self, node: cst.BaseSmallStatement, tree: ast.stmt | None, alone: bool) -> None:
-        form = "other"
-        if isinstance(node, cst.Expr):
-            form = "expression"
-        elif isinstance(node, cst.Return):
-            form = "return"
-        elif (isinstance(node, cst.Assign) and len(node.targets) == 1) or (
-            isinstance(node, cst.AnnAssign) and node.value is not None
-        ):
-            form = "assign"
+        form = _FORMS.get(type(node), "other")
+        if form == "assign" and not _binds_one_target(node):
+            form = "other"
         self._begin(node, tree, form, alone)
         handler = self._simple.get(type(node))
         if handler is not None:
@@ -462,7 +459,7 @@ class StatementReader(ExpressionReader):
         alias = None
         if node.name is not None:
             alias = dotted_target(node.name)
-            self.bind(alias, self.add(ir.Opaque(()), node), "except")
+            self.bind(alias, self.add(ir.Opaque(())), "except")
         place = self.places.add_thing(node, self.unit, tree)
         raises_before = len(self.function.raises)
         self._suite(node.body, None if tree is None else tree.body)
@@ -569,6 +566,11 @@ class StatementReader(ExpressionReader):
         self.class_body, self.qualname = outer_class, outer_name
         self.close_block(block)
         self.bind(node.name.value, number, "class")
+
+
+def _binds_one_target(node: cst.BaseSmallStatement) -> bool:
+    """`a: int` binds nothing, `a = b = 1` two targets."""
+    return len(node.targets) == 1 if isinstance(node, cst.Assign) else isinstance(node, cst.AnnAssign) and node.value is not None
 
 
 def dotted_target(alias: cst.AsName) -> str:

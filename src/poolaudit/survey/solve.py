@@ -7,7 +7,8 @@ worklist, scopes, members and calls lie below it. Must never know a rule, a span
 from __future__ import annotations
 
 import builtins
-from collections.abc import Hashable, Iterable, Set
+from collections.abc import Callable, Hashable, Iterable, Set
+from typing import Any
 
 from poolaudit.survey import ir
 from poolaudit.survey.calls import Calls
@@ -72,7 +73,7 @@ class Solution(Calls):
         seen = set() if seen is None else seen
         if node in seen:
             return True
-        if node in self._crowded:
+        if self._same[node] in self._crowded:
             return False
         seen.add(node)
         value = self.trace.nodes[node]
@@ -95,7 +96,7 @@ class Solution(Calls):
         if isinstance(value, ir.Call):
             functions = self.callees.get(node, set())
             returns = [result for function in functions for result in self.trace.functions[function].returns]
-            known = bool(self._points[node]) and value.callee not in self._crowded
+            known = bool(self._points[node]) and self._same[value.callee] not in self._crowded
             return known and all(self.sure(result, seen) for result in returns)
         if isinstance(value, (ir.Entered, ir.Awaited)):
             return bool(self._points[node]) and self.sure(value.base, seen)
@@ -130,7 +131,7 @@ class Solution(Calls):
         return any(self.may_be_constant(source, seen) for source in sources)
 
     def _sure_attribute(self, node: int, value: ir.Attribute, seen: set[int]) -> bool:
-        if not self._points[node] or value.base in self._crowded:
+        if not self._points[node] or self._same[value.base] in self._crowded:
             return False
         for base in self._points[value.base]:
             if isinstance(base, (InstanceObject, ClassObject)):
@@ -141,7 +142,9 @@ class Solution(Calls):
 
     def _seed(self) -> None:
         for number, node in enumerate(self.trace.nodes):
-            self._seed_node(number, node)
+            seeder = _SEEDERS.get(type(node))
+            if seeder is not None:
+                seeder(self, number, node)
         for store in self.trace.stores:
             self._seed_store(store)
         for function in self.trace.functions:
@@ -152,54 +155,58 @@ class Solution(Calls):
             for result in function.yields:
                 self._edge(result, yielded)
 
-    def _seed_node(self, number: int, node: ir.Node) -> None:
-        if isinstance(node, ir.External):
-            self._add_external(number, node.name)
-        elif isinstance(node, ir.FunctionValue):
-            self._add(number, FunctionObject(node.function))
-        elif isinstance(node, ir.ClassValue):
-            self._add(number, ClassObject(node.cls))
-        elif isinstance(node, ir.ParameterValue):
-            self._seed_parameter(number, node)
-        elif isinstance(node, ir.Reference):
-            self._seed_reference(number, node)
-        elif isinstance(node, ir.Attribute):
-            name = node.name
-            self._watch(node.base, lambda value: self._attribute(number, name, value))
-        elif isinstance(node, ir.Subscript):
-            index = None if node.index is None else self.trace.nodes[node.index]
-            position = index.value if isinstance(index, ir.Constant) and isinstance(index.value, int) else None
-            whole = node.index is None
-            self._watch(node.base, lambda value: self._subscript(number, position, value, whole=whole))
-        elif isinstance(node, ir.Element):
-            self._iterate(node.base, number)
-        elif isinstance(node, ir.Unpacked):
-            part = node.position
-            self._watch(node.base, lambda value: self._subscript(number, part, value, unpacking=True))
-        elif isinstance(node, ir.Entered):
-            self._watch(node.base, lambda value: self._enter(number, value))
-        elif isinstance(node, ir.Awaited):
-            self._watch(node.base, lambda value: self._await(number, value))
-        elif isinstance(node, ir.Choice):
-            for choice in node.parts:
-                self._edge(choice, number)
-        elif isinstance(node, ir.Display):
-            self._seed_display(number, node)
-        elif isinstance(node, ir.Comprehension):
-            self._edge(node.element, self._cell("element", number))
-            if node.key is not None:
-                self._edge(node.key, self._cell("key", number))
-            self._add(number, ContainerObject(number, "view" if node.form == "generator" else node.form))
-        elif isinstance(node, ir.Joined):
-            for side in (node.left, node.right):
-                if node.sets:
-                    self._watch(side, lambda value: self._contain(number, value))
-                else:
-                    self._edge(side, number)
-        elif isinstance(node, ir.Call):
-            call = node
-            self._watch(node.callee, lambda value: self._call(number, call, value))
-            self._seed_by_name(number, node)
+    def _seed_external(self, number: int, node: ir.External) -> None:
+        self._add_external(number, node.name)
+
+    def _seed_function(self, number: int, node: ir.FunctionValue) -> None:
+        self._add(number, FunctionObject(node.function))
+
+    def _seed_class(self, number: int, node: ir.ClassValue) -> None:
+        self._add(number, ClassObject(node.cls))
+
+    def _seed_attribute(self, number: int, node: ir.Attribute) -> None:
+        name = node.name
+        self._watch(node.base, lambda value: self._attribute(number, name, value))
+
+    def _seed_subscript(self, number: int, node: ir.Subscript) -> None:
+        index = None if node.index is None else self.trace.nodes[node.index]
+        position = index.value if isinstance(index, ir.Constant) and isinstance(index.value, int) else None
+        whole = node.index is None
+        self._watch(node.base, lambda value: self._subscript(number, position, value, whole=whole))
+
+    def _seed_element(self, number: int, node: ir.Element) -> None:
+        self._iterate(node.base, number)
+
+    def _seed_unpacked(self, number: int, node: ir.Unpacked) -> None:
+        part = node.position
+        self._watch(node.base, lambda value: self._subscript(number, part, value, unpacking=True))
+
+    def _seed_entered(self, number: int, node: ir.Entered) -> None:
+        self._watch(node.base, lambda value: self._enter(number, value))
+
+    def _seed_awaited(self, number: int, node: ir.Awaited) -> None:
+        self._watch(node.base, lambda value: self._await(number, value))
+
+    def _seed_choice(self, number: int, node: ir.Choice) -> None:
+        for part in node.parts:
+            self._edge(part, number)
+
+    def _seed_comprehension(self, number: int, node: ir.Comprehension) -> None:
+        self._edge(node.element, self._cell("element", number))
+        if node.key is not None:
+            self._edge(node.key, self._cell("key", number))
+        self._add(number, ContainerObject(number, "view" if node.form == "generator" else node.form))
+
+    def _seed_joined(self, number: int, node: ir.Joined) -> None:
+        for side in (node.left, node.right):
+            if node.sets:
+                self._watch(side, lambda value: self._contain(number, value))
+            else:
+                self._edge(side, number)
+
+    def _seed_call(self, number: int, node: ir.Call) -> None:
+        self._watch(node.callee, lambda value: self._call(number, node, value))
+        self._seed_by_name(number, node)
 
     def _contain(self, number: int, value: Object) -> None:
         """Numbers are subtracted as well: of those nothing is followed."""
@@ -222,7 +229,6 @@ class Solution(Calls):
 
     def _seed_reference(self, number: int, node: ir.Reference) -> None:
         if node.target is not None:
-            self._edge(node.target, number)
             return
         found = self.bindings(node.name, node.scope)
         if found is not None:
@@ -278,3 +284,24 @@ class Solution(Calls):
         if isinstance(value, SiteObject):
             self.operations.setdefault(number, {})[value.call] = "run_in_executor"
             self._add(number, HandleObject(number, "aio_future"))
+
+
+_SEEDERS: dict[type[ir.Node], Callable[[Solution, int, Any], None]] = {
+    ir.External: Solution._seed_external,
+    ir.FunctionValue: Solution._seed_function,
+    ir.ClassValue: Solution._seed_class,
+    ir.ParameterValue: Solution._seed_parameter,
+    ir.Reference: Solution._seed_reference,
+    ir.Attribute: Solution._seed_attribute,
+    ir.Subscript: Solution._seed_subscript,
+    ir.Element: Solution._seed_element,
+    ir.Unpacked: Solution._seed_unpacked,
+    ir.Entered: Solution._seed_entered,
+    ir.Awaited: Solution._seed_awaited,
+    ir.Choice: Solution._seed_choice,
+    ir.Display: Solution._seed_display,
+    ir.Comprehension: Solution._seed_comprehension,
+    ir.Joined: Solution._seed_joined,
+    ir.Call: Solution._seed_call,
+}
+"""Node types to their constraints. Plain functions: bound methods in a table would be circles that keep a survey's memory."""

@@ -26,6 +26,12 @@ class Worklist:
         self.trace = trace
         # a dict is a set that keeps its order: the outcome must not depend on hashes
         self._points: list[dict[Object, None]] = [{} for _ in trace.nodes]
+        self._same = list(range(len(trace.nodes)))
+        """Cell to the one that stands for it: a name that is read here and plainly leads to a node is that node."""
+        for number, node in enumerate(trace.nodes):
+            if type(node) is ir.Reference and node.target is not None:
+                self._same[number] = self._same[node.target]
+                self._points[number] = self._points[node.target]
         self._crowded: set[int] = set()
         """Cells with more library values than are worth following: what else they may be is unknown."""
         self._library_values: list[int] = [0] * len(trace.nodes)
@@ -41,6 +47,7 @@ class Worklist:
         if found is None:
             found = self._cells[key] = len(self._points)
             self._points.append({})
+            self._same.append(found)
             self._library_values.append(0)
             self._edges.append([])
             self._watchers.append([])
@@ -50,7 +57,8 @@ class Worklist:
         points = self._points[cell]
         if value in points:
             return
-        if isinstance(value, (CalledObject, ExternalObject)) and value.name not in APIS:
+        kind = type(value)
+        if (kind is CalledObject or kind is ExternalObject) and value.name not in APIS:  # type: ignore[union-attr]
             if self._library_values[cell] >= _CROWD:
                 self._crowded.add(cell)
                 return
@@ -59,6 +67,7 @@ class Worklist:
         self._pending.append((cell, value))
 
     def _edge(self, source: int, target: int) -> None:
+        source = self._same[source]
         if source != target and (source, target) not in self._edge_set:
             self._edge_set.add((source, target))
             self._edges[source].append(target)
@@ -66,7 +75,7 @@ class Worklist:
                 self._add(target, value)
 
     def _watch(self, cell: int, watcher: Callable[[Object], None]) -> None:
-        self._watchers[cell].append(watcher)
+        self._watchers[self._same[cell]].append(watcher)
         for value in tuple(self._points[cell]):
             watcher(value)
 

@@ -39,7 +39,7 @@ def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Findi
 
 def _severity(count: Value) -> Severity | None:
     """error: text in any case. warning: text only where the variable is set. None: not seen to be text."""
-    if count.kind == "api" and count.api == "os.environ" and count.text.endswith("]"):
+    if count.kind == "api" and count.api == "os.environ[]":
         return "error"
     if count.kind != "call" or count.api not in _GETTERS:
         return None
