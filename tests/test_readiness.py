@@ -723,14 +723,22 @@ def test_only_start_methods_of_the_platforms_count(monkeypatch: pytest.MonkeyPat
         assert (found.state("forkserver"), found.state("spawn")) == states
 
 
-def test_no_rule_is_asked_for_a_pool_whose_start_method_is_given() -> None:
+@pytest.mark.parametrize(("asked", "state"), [(rule("spawn", "forkserver"), "unaffected"), (rule(since=14), "break")])
+def test_a_pool_whose_start_method_is_given_is_still_one_of_3_14(
+    asked: Rule, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the start method breaks is broken already; what else 3.14 brings is news there, too."""
+    monkeypatch.setattr(catalog, "rules", lambda: (asked,))
+    given = POOL.replace("Pool()", "get_context('spawn').Pool()").replace("import Pool", "import get_context")
+    assert judged(given).state() == state
+
+
+def test_no_rule_is_asked_about_threads() -> None:
     def never(settings: Settings, codes: frozenset[str] | None) -> Sequence[Reported]:
         raise AssertionError
 
-    file = survey_file(
-        "app.py", POOL.replace("Pool()", "get_context('spawn').Pool()").replace("import Pool", "import get_context")
-    )
-    assert ready(file.sites, file, Settings(), never) == (Ready(),)
+    file = survey_file("app.py", POOL.replace("multiprocessing import", "multiprocessing.dummy import"))
+    assert ready(file.sites, file, Settings(), never) == (None,)
 
 
 def test_only_rules_with_something_to_say_are_asked_again() -> None:

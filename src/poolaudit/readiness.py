@@ -92,8 +92,7 @@ def ready(
     `assumed`: what comments state of the pools, by their index.
     """
     sites = tuple(sites)
-    concerned = any(site.is_process and _given(site, file) is None for site in sites)
-    news = tuple(_news(settings, ask)) if concerned else ()
+    news = tuple(_news(settings, ask)) if any(site.is_process for site in sites) else ()
     methods = tuple(method for method, platforms in PLATFORMS.items() if not platforms.isdisjoint(settings.platforms))
     return tuple(
         Ready(tuple(_reasons(site, file, news, (assumed or {}).get(site.index, ()))), methods) if _counts(site) else None
@@ -144,10 +143,10 @@ def _reasons(
             return [Reason("break", "stated by a comment", because, Span(assumption.start, assumption.end))]
     if not site.is_process:
         return [Reason("change", _EITHER, _EITHER, site.callee)]
-    if _given(site, file) is not None:
-        return _chosen(site, file)
     mine = [(each, methods) for each, methods in news if each.site == site.index]
     told = [_told(each, methods) for each, methods in mine if not each.suppressed]
+    if _given(site, file) is not None:
+        return [*told, *_chosen(site, file)]
     # what a rule reports is said in its words, or not at all where a comment silences it
     breaks = told if mine else list(_breaks(site, file))[:1]
     return breaks or _once(_changes(site, file))
