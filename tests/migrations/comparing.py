@@ -11,8 +11,8 @@ from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
+from poolaudit.settings import Version
 from poolaudit.transcript import METHODS, Cell, Method, Outcomes, Transcript, parse
-from proof.fixture import Version
 from proof.interpreters import Interpreters
 from proof.lanes import Lanes
 from proof.running import HANGS

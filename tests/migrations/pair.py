@@ -12,7 +12,8 @@ from typing import Literal, cast
 
 from packaging.specifiers import SpecifierSet
 
-from proof.fixture import FIXTURES, Version
+from poolaudit.settings import Version
+from proof.fixture import FIXTURES
 
 if sys.version_info >= (3, 11):
     import tomllib

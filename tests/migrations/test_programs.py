@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
@@ -33,7 +34,7 @@ def runs(request: pytest.FixtureRequest, interpreters: Interpreters, updating: b
         runs = Runs(interpreters, lanes)
         for item in request.session.items if processes == 1 else ():
             if isinstance(item, pytest.Function) and item.function is test_programs:
-                pair = item.callspec.params["pair"]
+                pair = cast(Pair, item.callspec.params["pair"])
                 runs.start(pair, share(pair, interpreters, updating))
         yield runs
 
