@@ -37,7 +37,7 @@ _FORKED = re.compile(r"\bredirect_std(?:out|err)\(|\.setLevel\(|^[ \t]*(?:import
 def state_changes(move: Move) -> Iterator[Piece]:
     """Blockers for what is seen to change in between. An executor's workers see it, a Pool's do not."""
     site, file = move.site, move.file
-    if move.is_thread or not site.operations:
+    if move.is_thread or all(operation.point.span.path for operation in site.operations):
         return
     yield from _inherited_later(move)
     if "fork" not in move.settings.start_methods(site, file):

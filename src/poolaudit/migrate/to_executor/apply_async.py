@@ -12,6 +12,7 @@ from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
 from poolaudit.migrate.changes import changed_arguments, may_leave_before
 from poolaudit.migrate.editing import line_after, newline
+from poolaudit.migrate.looks import is_none_test
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.outstanding import is_retrieved, joined_after
 from poolaudit.migrate.plan import Definition, Piece
@@ -98,7 +99,7 @@ def _used(move: Move, operation: Operation, use: Use) -> Iterator[Piece]:
         if _needs_parentheses(move, use):
             yield insert(use.point.span.start, "(")
             yield insert(use.point.span.end, ")")
-    elif use.how not in ("test", "drop"):
+    elif use.how not in ("test", "drop") or (use.how == "test" and not is_none_test(move, use)):
         yield blocked("async-handle-escapes", use.point.span, "the result is used in a way that is not followed")
 
 

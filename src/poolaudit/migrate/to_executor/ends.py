@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from poolaudit.edits import Edit, replace
-from poolaudit.facts import LOOPS, End, Use, before
+from poolaudit.facts import LOOPS, End, before
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
 from poolaudit.migrate.editing import has_comment, remove_lines
+from poolaudit.migrate.looks import is_none_test
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.outstanding import is_retrieved
 from poolaudit.migrate.plan import Piece
@@ -45,7 +45,7 @@ def _escapes(move: Move) -> Iterator[Piece]:
         if use.how == "method" and use.name.startswith("_"):
             named = True
             yield blocked("private-attribute", use.point.span, f"`{use.name}` is private to Pool")
-        elif use.how == "test" and _is_none_test(move, use):
+        elif use.how == "test" and is_none_test(move, use):
             continue
         else:
             named = True
@@ -64,18 +64,6 @@ def _repeats(move: Move, end: End) -> bool:
     """A loop around it builds no new pool each time."""
     mine = {step.block.id for step in move.site.point.path}
     return any(step.block.kind in LOOPS and step.block.id not in mine for step in end.point.path)
-
-
-def _is_none_test(move: Move, use: Use) -> bool:
-    name = re.escape(move.file.cut(use.point.span)) if use.via == "direct" else re.escape(move.name)
-    text = _line_text(move, use)
-    return re.search(rf"(?<![\w.]){name} is (?:not )?None\b|\b(?:if|while|elif|not|and|or) {name}(?![\w.(\[])", text) is not None
-
-
-def _line_text(move: Move, use: Use) -> str:
-    start = use.point.statement.span.start
-    end = move.file.text.find("\n", use.point.span.end)
-    return move.file.text[start : end if end >= 0 else len(move.file.text)]
 
 
 def _unmapped(move: Move) -> Iterator[Piece]:

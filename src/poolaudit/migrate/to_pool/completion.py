@@ -76,6 +76,10 @@ def _shape(move: Move, operation: Operation) -> tuple[ast.ListComp, ast.For, lis
     if loop is None or not isinstance(loop.target, ast.Name) or loop.orelse:
         return None
     reads = _reads(loop, loop.target.id)
+    scope = move.code.scope(loop)
+    inside = {id(node) for node in ast.walk(loop)}
+    if any(isinstance(node, ast.Name) and node.id == loop.target.id and id(node) not in inside for node in ast.walk(scope)):
+        return None  # the last future is looked at behind the loop
     leaves = any(isinstance(node, (ast.Break, ast.Return)) for statement in loop.body for node in ast.walk(statement))
     return (futures, loop, reads) if reads is not None and not leaves else None
 

@@ -14,6 +14,9 @@ from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Piece
 from poolaudit.needs.workers import BROKEN, PROCESS_STARTERS
 
+_PICKLING = frozenset({"PicklingError", "PickleError", "AttributeError", "TypeError"})
+"""What an executor raises for a result that cannot be pickled."""
+
 _DEADLY = frozenset({"os._exit", "os.abort", "os.kill", "signal.raise_signal"})
 
 
@@ -24,7 +27,12 @@ def pieces(move: Move) -> Iterator[Piece]:
             yield blocked("broken-pool-handled", imported.span, f"`{imported.name}` is handled, which a Pool never raises")
     points = [move.site.point, *(point for operation in move.site.operations for point in move.points(operation))]
     for handler in move.handlers(*points):
+        if "__cause__" in move.file.cut(handler.body):
+            yield blocked("pool-exception-class-caught", handler.header, "the cause of the exception is looked at")
         for name in handler.types:
+            if (name.api or name.text).rpartition(".")[2] in _PICKLING:
+                message = f"`{name.text}` is handled: a result that cannot be pickled raises MaybeEncodingError in a Pool"
+                yield blocked("pool-exception-class-caught", name.span, message)
             if (name.api or name.text).rpartition(".")[2] in (*BROKEN, "RuntimeError"):
                 yield blocked("broken-pool-handled", name.span, f"`{name.text}` is handled, which a Pool never raises")
     yield from observed_workers(move)

@@ -11,6 +11,7 @@ from poolaudit.facts import Argument, Operation, Use
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.changes import changed_arguments
 from poolaudit.migrate.editing import has_comment, newline, remove_lines, rename_method
+from poolaudit.migrate.looks import is_none_test
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Definition, Piece
 from poolaudit.migrate.tasks import may_raise_timeout
@@ -157,7 +158,7 @@ def _used(move: Move, operation: Operation, use: Use) -> Iterator[Piece]:
         yield blocked(_BLOCKERS[use.how], use.point.span, f"`{use.name or use.how}` has no counterpart")
     elif use.how == "add_done_callback":
         return
-    elif use.how not in ("test", "drop"):
+    elif use.how not in ("test", "drop") or (use.how == "test" and not is_none_test(move, use)):
         yield blocked("async-handle-escapes", use.point.span, "the future is used in a way that is not followed")
 
 

@@ -1,0 +1,23 @@
+"""Looks at a pool or a handle that both classes answer alike: `is None`, truth.
+
+Knows the text around a use. Must never know an edit.
+"""
+
+from __future__ import annotations
+
+import re
+
+from poolaudit.facts import Use
+from poolaudit.migrate.move import Move
+
+
+def is_none_test(move: Move, use: Use) -> bool:
+    name = re.escape(move.file.cut(use.point.span)) if use.via == "direct" else re.escape(move.name)
+    text = _line_text(move, use)
+    return re.search(rf"(?<![\w.]){name} is (?:not )?None\b|\b(?:if|while|elif|not|and|or) {name}(?![\w.(\[])", text) is not None
+
+
+def _line_text(move: Move, use: Use) -> str:
+    start = use.point.statement.span.start
+    end = move.file.text.find("\n", use.point.span.end)
+    return move.file.text[start : end if end >= 0 else len(move.file.text)]
