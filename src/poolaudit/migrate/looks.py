@@ -12,9 +12,10 @@ from poolaudit.migrate.move import Move
 
 
 def is_none_test(move: Move, use: Use) -> bool:
-    name = re.escape(move.file.cut(use.point.span)) if use.via == "direct" else re.escape(move.name)
+    """The line of the use asks for None or for truth, and nothing else of it."""
     text = _line_text(move, use)
-    return re.search(rf"(?<![\w.]){name} is (?:not )?None\b|\b(?:if|while|elif|not|and|or) {name}(?![\w.(\[])", text) is not None
+    name = re.escape(move.file.cut(use.point.span)) if use.via == "direct" else re.escape(move.name)
+    return re.search(rf"\bis (?:not )?None\b|\b(?:if|while|elif|not|and|or) {name}(?![\w.(\[])", text) is not None
 
 
 def _line_text(move: Move, use: Use) -> str:

@@ -79,8 +79,26 @@ def _with(move: Move, block: Block) -> Iterator[Piece]:
     end_of_line = newline(move.file)
     yield Edit(block.header.start, site.point.span.start, f"{name} = ")
     yield Edit(site.point.span.end, block.header.end, f"{end_of_line}{line}try:")
-    finish = text.find("\n", block.body.end)
-    finish = len(text) if finish < 0 else finish - text[:finish].endswith("\r")
     inner = block.body_indent
+    finish = _end_of_body(text, block.body.end, inner)
     lines = (f"{line}finally:", f"{inner}{name}.close()", f"{inner}{name}.join()")
     yield insert(finish, "".join(f"{end_of_line}{each}" for each in lines))
+
+
+def _end_of_body(text: str, offset: int, indent: str) -> int:
+    """The end of the last line of a body, comments that are indented as the body is included."""
+    finish = _line_end(text, offset)
+    place = finish
+    while place < len(text):
+        start = text.index("\n", place) + 1
+        place = _line_end(text, start)
+        line = text[start:place]
+        if line.strip() and not line.startswith(f"{indent}#"):
+            break
+        finish = place if line.strip() else finish
+    return finish
+
+
+def _line_end(text: str, offset: int) -> int:
+    end = text.find("\n", offset)
+    return len(text) if end < 0 else end - text[:end].endswith("\r")
