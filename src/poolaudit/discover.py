@@ -18,7 +18,7 @@ from poolaudit.config import Closest, Config
 from poolaudit.layout import Layout
 from poolaudit.report import Problem
 from poolaudit.source import NOTEBOOK, SourceFile, Unreadable, decode, read_bytes
-from poolaudit.survey.families import BORROWED, LEAF_NAMES, NEEDLES
+from poolaudit.survey.families import BORROWED, LEAF_NAMES, NEEDLES, PARTS
 
 if TYPE_CHECKING:
     import ast
@@ -98,23 +98,33 @@ def candidate(
     """
     if name.endswith(NOTEBOOK):
         return _notebook(data, name, path, layout, leaves)
-    for needle in NEEDLES:
-        if needle in data:
-            break
-    else:
-        return decode(data, name, path) if layout is not None and _borrows(data, name, layout) else None
-    return decode(data, name, path) if gate(data, leaves) else None
+    if not mentions(data):
+        return None
+    return decode(data, name, path) if _holds(data, name, layout, leaves) else None
+
+
+def mentions(data: bytes) -> bool:
+    """The bytes name a module of pools, or call what pools offer. Of a file for which this is False no more is asked."""
+    # each search reads the whole file, and they are most of what a tree without pools costs: no any() here
+    for part in PARTS:
+        if part in data:
+            return any(mark in data for mark in (*NEEDLES, *BORROWED))
+    return False
+
+
+def _holds(data: bytes, name: str, layout: Layout | None, leaves: frozenset[str]) -> bool:
+    """The file makes or configures a pool, or works with one that another file of the project makes."""
+    if any(needle in data for needle in NEEDLES) and gate(data, leaves):
+        return True
+    return layout is not None and _borrows(data, name, layout)
 
 
 def _notebook(data: bytes, name: str, path: str, layout: Layout | None, leaves: frozenset[str]) -> SourceFile | None:
     """As `candidate`. The document is only read where its bytes look like it: outputs and pictures make it large."""
-    if not any(mark in data for mark in (*NEEDLES, *BORROWED)):
+    if not mentions(data):
         return None
     source = decode(data, name, path)
-    code = source.text.encode()
-    if any(needle in code for needle in NEEDLES):
-        return source if gate(code, leaves) else None
-    return source if layout is not None and _borrows(code, name, layout) else None
+    return source if _holds(source.text.encode(), name, layout, leaves) else None
 
 
 def gate(data: bytes, leaves: frozenset[str] = LEAF_NAMES) -> bool:
