@@ -90,10 +90,10 @@ _ROOTS = ("multiprocess", "concurrent", "pathos", "loky", "billiard", "mpi4py", 
 NEEDLES: tuple[bytes, ...] = tuple(root.encode() for root in _ROOTS)
 """A file without any of these bytes cannot name a pool module (ray and torch spell theirs '...multiprocessing')."""
 
-BORROWED: tuple[bytes, ...] = tuple(
-    f".{method}(".encode()
-    for method in ("apply_async", "imap", "imap_unordered", "starmap", "starmap_async", "map_async", "submit", "run_in_executor")
+BORROWED_NAMES = frozenset(
+    {"apply_async", "imap", "imap_unordered", "starmap", "starmap_async", "map_async", "submit", "run_in_executor"}
 )
+BORROWED: tuple[bytes, ...] = tuple(f".{method}(".encode() for method in sorted(BORROWED_NAMES))
 """What a file that names no pool module calls on a pool that another file of the project made. `.map(` alone says too little."""
 
 LEAF_NAMES: frozenset[str] = frozenset(
