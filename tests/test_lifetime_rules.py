@@ -273,6 +273,8 @@ def test_close_goes_before_the_join() -> None:
 
 # --- PA403
 
+MAKER = "def make():\n    return Pool(2)\n\n"
+
 
 @pytest.mark.parametrize(
     ("body", "count"),
@@ -297,6 +299,13 @@ def test_close_goes_before_the_join() -> None:
         ("pool = Pool()\npool.close()\nwith pytest.raises(ValueError):\n    pool.map(work, items)", 0),
         ("pool = Pool()\n\ndef end():\n    pool.close()\n\npool.map(work, items)\nend()", 0),
         ("executor = items or ProcessPoolExecutor()\nexecutor.shutdown()\nexecutor.submit(work, 1)", 0),
+        (f"{MAKER}pool = make()\npool.close()\npool.map(work, items)", 1),
+        (f"{MAKER}with make() as pool:\n    pass\npool.map(work, items)", 1),
+        (f"{MAKER}for item in items:\n    pool = make()\n    pool.close()\n    pool.map(work, items)", 1),
+        (f"{MAKER}first, second = make(), make()\nfirst.close()\nsecond.map(work, items)", 0),
+        (f"{MAKER}pool = make()\npool.close()\nmake().map(work, items)", 0),
+        (f"{MAKER}pool = make()\npool.close()\npool = make()\npool.map(work, items)", 0),
+        (f"{MAKER}pool = make()\npool.map(work, items)\npool.close()", 0),
     ],
 )
 def test_used_after_exit(body: str, count: int) -> None:
@@ -363,3 +372,27 @@ ROUND = "    with Pool(2) as pool:\n        print(pool.map(work, item))"
 )
 def test_pool_in_loop(body: str, count: int) -> None:
     assert len(found(LOOP, body)) == count
+
+
+ONE = "def one(part, size=2):\n    with Pool({}) as pool:\n        return pool.map(work, part)\n\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        (ONE.format(2) + "for item in items:\n    print(one(item))", 1),
+        (ONE.format("") + "print([one(item) for item in items])", 1),
+        (ONE.format("os.cpu_count()") + "for item in items:\n    for part in item:\n        one(part)", 1),
+        (ONE.format("size") + "for item in items:\n    print(one(item))", 0),
+        (ONE.format("len(part)") + "for item in items:\n    print(one(item))", 0),
+        (ONE.format(1) + "for item in items:\n    print(one(item))", 0),
+        (ONE.format(2) + "print(one(items))", 0),
+        (ONE.format(2) + "for item in items:\n    if one(item):\n        break", 0),
+        (ONE.format(2) + "for item in (items,):\n    print(one(item))", 0),
+        (ONE.format(2) + "for item in items:\n    # fresh workers give the memory back\n    print(one(item))", 0),
+        ("def make():\n    return Pool(2)\n\nfor item in items:\n    print(make().map(work, item))", 0),
+    ],
+)
+def test_a_function_with_a_pool_in_a_loop_is_likely(body: str, count: int) -> None:
+    reported = found(LOOP, body)
+    assert [finding.confidence for finding in reported] == ["likely"] * count

@@ -513,6 +513,9 @@ class Operation:
     awaited: bool
     loop: Block | None
     """The innermost loop or comprehension of the same scope around it."""
+    pool_from: int | None = None
+    """`order` of the call, in the scope of the operation, that its receiver plainly comes from: the construction, or a call that
+    gives a pool back. An end with the same one ends the same pool, within one round of the loops around that call."""
 
     def argument(self, keyword: str, position: int | None = None) -> Argument | None:
         """The argument by keyword, or by position (0 = the first) where no star argument comes before it."""
@@ -529,6 +532,8 @@ class End:
     in_finally: bool
     handler: bool
     """It stands in an `except` arm."""
+    pool_from: int | None = None
+    """As that of an operation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,16 @@ LEAF_NAMES: frozenset[str] = frozenset(
 )
 """A file in which none of these occurs as a name, attribute or import cannot make or configure a process pool."""
 
-PARTS: tuple[bytes, ...] = (b"Pool", b"xecutor", b"get_context", b"set_start_method", b".imap", b".starmap(", b"_async(", b".submit(")
+PARTS: tuple[bytes, ...] = (
+    b"Pool",
+    b"xecutor",
+    b"get_context",
+    b"set_start_method",
+    b".imap",
+    b".starmap(",
+    b"_async(",
+    b".submit(",
+)
 """One of them is in each of LEAF_NAMES and each of BORROWED: what a file is searched for first, because they are few."""
 
 MOVABLE_NAMES: frozenset[str] = LEAF_NAMES | {"ThreadPool"}

@@ -432,11 +432,12 @@ class _Assembly:
                 if leaf in self.solution.points(item):
                     described = self.describer.block(number)
                     how = "closing" if self._is_closing(item) else "with-exit"
-                    yield self._end(how, self._exit_point(described), ())
+                    yield self._end(how, self._exit_point(described), (), item)
         for number in sorted(self._by_site.get(call, ())):
             if self._is_end(number, call):
                 how = self.solution.operations[number][call]
-                yield self._end(how, self.describer.point(number), self.describer.arguments(number))
+                receiver = self._receiver(number, self._whole_call(number), in_loop=False)
+                yield self._end(how, self.describer.point(number), self.describer.arguments(number), receiver)
         yield from self._registered_ends(leaf)
 
     def _is_closing(self, item: int) -> bool:
@@ -451,13 +452,14 @@ class _Assembly:
         statement = self.describer.statement(self.trace.frames[first].statement)
         return Point(block.scope, block.end, block.path, block.header, statement)
 
-    def _end(self, how: str, point: Point, arguments: tuple[Argument, ...]) -> End:
+    def _end(self, how: str, point: Point, arguments: tuple[Argument, ...], receiver: int | None = None) -> End:
         return End(
             how=cast(Literal["close"], how),
             point=point,
             arguments=arguments,
             in_finally=any(step.arm == "finally" for step in point.path),
             handler=any(step.arm.startswith("except") for step in point.path),
+            pool_from=None if receiver is None else self._pool_from(receiver, point.scope),
         )
 
     def _registered_ends(self, leaf: SiteObject) -> Iterator[End]:
@@ -525,7 +527,24 @@ class _Assembly:
             in_async=self.trace.functions[point.scope].is_async,
             awaited=self._awaited(number),
             loop=innermost_loop(point),
+            pool_from=self._pool_from(receiver, point.scope),
         )
+
+    def _pool_from(self, receiver: int, scope: int) -> int | None:
+        """The call of the same scope that the receiver plainly comes from, through `with`, closing() and enter_context()."""
+        node = self.describer.follow(receiver)
+        for _ in range(8):
+            value = self.trace.nodes[node]
+            if isinstance(value, ir.Entered):
+                node = self.describer.follow(value.base)
+                continue
+            if not isinstance(value, ir.Call):
+                return None
+            position = consumers.SAME.get(self.solution.external(value.callee) or "")
+            if position is None or len(value.arguments) <= position:
+                return node if self.trace.frame(node).scope == scope else None
+            node = self.describer.follow(value.arguments[position].value)
+        return None
 
     def _whole_call(self, number: int) -> ir.Call:
         """The call with what a partial binds first."""

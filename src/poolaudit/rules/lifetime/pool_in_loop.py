@@ -7,8 +7,8 @@ When it is fine: the pool depends on the round (its number of workers, initializ
 inherit). A single worker per round isolates tasks from each other; a fresh pool after a failure is a retry; a restart per batch
 gives memory back. A benchmark that measures pools. A loop that sleeps between its rounds.
 
-Limitations: only a loop of the same function is seen. There is no fix: make the pool around the loop, and see that no round
-relies on fresh workers.
+Limitations: a function with a pool that a loop of the same file calls is reported as likely. There is no fix: make the pool
+around the loop, and see that no round relies on fresh workers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator
 
 from poolaudit.evidence.inherited import worker_code
-from poolaudit.facts import Block, FileFacts, Point, PoolSite, inside
+from poolaudit.facts import Block, FileFacts, Point, PoolSite, innermost_loop, inside
 from poolaudit.rule import Finding, Related, Rule
 from poolaudit.settings import Settings
 
@@ -27,22 +27,71 @@ _MEASURED = re.compile(r"\b(?:sleep|collect|timeit|perf_counter\w*|process_time\
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
     loop = site.loop
-    if loop is None or site.foreign or loop.kind not in ("for", "while") or not _ends_in(loop, site) or _needed(site, loop, file):
+    if site.foreign:
         return
-    yield Finding(
-        site.point.span,
-        "every round of the loop starts new workers: one pool around the loop starts them once",
-        related=(Related(loop.header, "the loop"),),
-    )
+    if loop is None:
+        yield from _called_in_loop(site, file)
+    elif loop.kind in ("for", "while") and _ends_in(loop, site) and not _needed(site, loop, file):
+        yield Finding(
+            site.point.span,
+            "every round of the loop starts new workers: one pool around the loop starts them once",
+            related=(Related(loop.header, "the loop"),),
+        )
+
+
+def _called_in_loop(site: PoolSite, file: FileFacts) -> Iterator[Finding]:
+    """A function that makes a pool, uses it and ends it, is called in every round of a loop: how many rounds is not seen."""
+    function = file.functions.get(site.function)
+    if function is None or not _ends_within(site) or _is_for_its_caller(site, file):
+        return
+    for call in file.local_calls:
+        loop = innermost_loop(call.point)
+        if (
+            call.certain
+            and call.callees == (function.id,)
+            and loop is not None
+            and not _round_needs_it(site, call.point, loop, file)
+        ):
+            yield Finding(
+                site.point.span,
+                f"`{function.name}` starts new workers each time that a loop calls it: one pool around the loop starts them once",
+                confidence="likely",
+                related=(Related(call.point.span, "called here"), Related(loop.header, "in this loop")),
+            )
+            return
+
+
+def _ends_within(site: PoolSite) -> bool:
+    """The function that makes the pool uses and ends it."""
+    points = [operation.point for operation in site.operations] + [end.point for end in site.ends]
+    return _is_used_up(site) and all(point.scope == site.function for point in points)
+
+
+def _is_for_its_caller(site: PoolSite, file: FileFacts) -> bool:
+    """What it is made with may differ from call to call: more than constants, and functions of imported modules."""
+    imported = {each.name for each in file.imports}
+    written = {name for argument in site.arguments if argument.value.kind != "const" for name in argument.value.names}
+    return bool(written - imported) or any(argument.star for argument in site.arguments)
+
+
+def _round_needs_it(site: PoolSite, call: Point, loop: Block, file: FileFacts) -> bool:
+    function = file.functions[site.function]
+    texts = (file.cut(function.span), file.text[max(0, loop.span.start - 200) : loop.span.end])
+    meant = any(_ON_PURPOSE.search(text) or _MEASURED.search(text) for text in texts)
+    return _single_worker(site) or _recycles(site) or _few_rounds(loop) or _in_some_rounds(call, loop, file) or meant
 
 
 def _ends_in(loop: Block, site: PoolSite) -> bool:
     """Each round uses and ends its pool: none is kept for later rounds."""
+    points = [operation.point for operation in site.operations] + [end.point for end in site.ends]
+    return _is_used_up(site) and all(inside(point, loop) for point in points)
+
+
+def _is_used_up(site: PoolSite) -> bool:
+    """It is used and ended, and nobody else gets it."""
     if not site.complete or site.conditional or not site.operations or any(use.how != "test" for use in site.uses):
         return False
-    points = [operation.point for operation in site.operations] + [end.point for end in site.ends]
-    ended = site.binding == "chained" or any(end.how in ("with-exit", "close", "terminate", "shutdown") for end in site.ends)
-    return ended and all(inside(point, loop) for point in points)
+    return site.binding == "chained" or any(end.how in ("with-exit", "close", "terminate", "shutdown") for end in site.ends)
 
 
 def _needed(site: PoolSite, loop: Block, file: FileFacts) -> bool:

@@ -47,12 +47,16 @@ def _ended(end: End, operation: Operation, site: PoolSite) -> bool:
         end.how in _ENDING
         and not end.handler
         and not site.conditional
-        and site.point.span.path == end.point.span.path == operation.point.span.path
-        and site.point.scope == end.point.scope
-        and before(site.point, end.point)
+        and end.point.span.path == operation.point.span.path
+        and (_of_this_one(end, operation) or (site.point.scope == end.point.scope and before(site.point, end.point)))
         and dominates(end.point, operation.point)
         and not exclusive(end.point, operation.point)
     )
+
+
+def _of_this_one(end: End, operation: Operation) -> bool:
+    """Both have their pool from one call: that of a function that gives a pool back."""
+    return end.pool_from is not None and end.pool_from == operation.pool_from and end.point.scope == operation.point.scope
 
 
 def _expected(operation: Operation, site: PoolSite, file: FileFacts) -> bool:
