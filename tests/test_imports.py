@@ -144,7 +144,7 @@ def test_requests_are_merged() -> None:
         ImportRequest("re"),
     ]
     assert placed("import re\nfrom a.b import d\n", *wanted) == (
-        "import re\nfrom a.b import d, c\nimport os\nfrom functools import cache, partial\n"
+        "import re\nimport os\nfrom functools import cache, partial\nfrom a.b import d, c\n"
     )
 
 
@@ -191,3 +191,9 @@ def test_the_name_is_in_reach_afterwards(statements: list[str], newline: str, en
     assert imports.spell(facts(after), "functools", "partial") == Spelling("partial")
     assert imports.spell(facts(after), "textwrap") == Spelling("textwrap")
     assert placed(after, PARTIAL, ImportRequest("textwrap")) == after
+
+
+def test_new_lines_join_the_standard_library_above_what_is_installed() -> None:
+    assert placed("import numpy\nfrom app import x\n", ImportRequest("os")) == "import os\n\nimport numpy\nfrom app import x\n"
+    text = "from __future__ import annotations\nimport numpy\n"
+    assert placed(text, ImportRequest("os")) == "from __future__ import annotations\nimport os\nimport numpy\n"

@@ -6,6 +6,7 @@ Knows import statements, read by `ast` from the file's text. Must never know a r
 from __future__ import annotations
 
 import ast
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -190,13 +191,14 @@ def _names(text: str) -> _Names | None:
         and each.module not in (None, "__future__")
         and each.names[0].name != "*"
     }
+    place = _place(text, tree, header, places)
     return _Names(
         {name: frozenset(found) for name, found in origins.items()},
         top,
         frozenset(modules),
         {module: end for module, end in extensible.items() if module is not None},
-        _place(text, tree, header, places),
-        is_first=not header,
+        place,
+        is_first=not any(places.span(each).start < place for each in header),
         after_docstring=not header and _has_docstring(tree),
     )
 
@@ -249,15 +251,35 @@ def _header(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
 def _place(text: str, tree: ast.Module, header: list[ast.Import | ast.ImportFrom], places: syntax.Places) -> int:
     """The start of the line after the header, or after the docstring, or before the first statement."""
     if header:
-        last = places.span(header[-1]).end
+        before = [each for each in header if _is_of_the_library(each)] or [each for each in header if _is_future(each)]
+        if not before and not all(_is_alone(each, tree) for each in header[:1]):
+            before = header
+        if not before:
+            return places.span(header[0]).start
+        last = places.span(before[-1]).end
         # `import os; x = 1`: nothing may come between statements of one line
-        same_line = [places.span(each).end for each in tree.body if each.lineno == header[-1].end_lineno]
+        same_line = [places.span(each).end for each in tree.body if each.lineno == before[-1].end_lineno]
         return _next_line(text, max([last, *same_line]))
     if _has_docstring(tree):
         return _next_line(text, places.span(tree.body[0]).end)
     if tree.body:
         return places.span(tree.body[0]).start
     return len(text)
+
+
+def _is_of_the_library(statement: ast.Import | ast.ImportFrom) -> bool:
+    """All of it is the standard library's."""
+    names = [statement.module or ""] if isinstance(statement, ast.ImportFrom) else [alias.name for alias in statement.names]
+    level = statement.level if isinstance(statement, ast.ImportFrom) else 0
+    return not level and not _is_future(statement) and all(name.partition(".")[0] in sys.stdlib_module_names for name in names)
+
+
+def _is_future(statement: ast.Import | ast.ImportFrom) -> bool:
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+
+
+def _is_alone(statement: ast.stmt, tree: ast.Module) -> bool:
+    return not any(each is not statement and each.lineno <= statement.lineno <= (each.end_lineno or 0) for each in tree.body)
 
 
 def _has_docstring(tree: ast.Module) -> bool:

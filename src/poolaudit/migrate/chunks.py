@@ -58,7 +58,8 @@ def is_sized(move: Move, value: Value) -> bool:
 
 def is_few(move: Move, value: Value) -> bool:
     """So few tasks that each is a chunk, whoever calls."""
-    return value.length is not None and value.length <= ALWAYS_ONE and is_sized(move, value) and not move.is_given(value)
+    few = value.length is not None and value.length <= ALWAYS_ONE
+    return few and is_sized(move, value) and move.is_as_written(value) and not move.is_given(value)
 
 
 def named_tasks(move: Move, operation: Operation, argument: Argument) -> tuple[Tasks | None, list[Piece]]:

@@ -72,12 +72,12 @@ def has_comment(span: Span, file: FileFacts) -> bool:
 def unparenthesized(argument: Argument, file: FileFacts) -> str | None:
     """What stands between the parentheses of a literal tuple argument, without a last comma; None for anything else."""
     text = file.cut(argument.value.span).strip()
-    if argument.value.kind != "tuple" or not argument.value.literal:
+    if argument.value.kind not in ("tuple", "list") or not argument.value.literal:
         return None
     outer = file.cut(Span(argument.span.start, argument.span.end)).strip()
-    if not text.startswith("("):
+    if not text.startswith(("(", "[")):
         text = outer.partition("=")[2].strip() if argument.keyword else outer
-    if not (text.startswith("(") and text.endswith(")")):
+    if (text[:1], text[-1:]) not in (("(", ")"), ("[", "]")):
         return None
     return _dedented(re.sub(r",\s*\Z", "", text[1:-1].strip()), argument, file)
 

@@ -50,6 +50,10 @@ class Move:
         attribute = not value.literal and "." in value.text
         return attribute or bool(names & self.code.parameters_around(value.span))
 
+    def is_as_written(self, value: Value) -> bool:
+        """It still is what is written: a list, dict or set under a name may have grown since."""
+        return value.literal or (not self.is_given(value) and (value.kind == "tuple" or value.api == "builtins.range"))
+
     def spelled(self, module: str, name: str, where: Span) -> tuple[str, tuple[Piece, ...]]:
         """How the file writes a name, and what that takes: imports, or a blocker when the name means something else."""
         found = spell(self.file, module, name)

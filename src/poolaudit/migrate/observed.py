@@ -53,7 +53,8 @@ def task_leaves_traces(move: Move, operation: Operation) -> bool:
 
 def failure_is_observed(move: Move, operation: Operation) -> bool:
     """Somebody can tell which tasks have run after one of them has failed, or which failure came first."""
-    if operation.iterable is not None and operation.iterable.length is not None and operation.iterable.length <= 1:
+    tasks = operation.iterable
+    if tasks is not None and tasks.length is not None and tasks.length <= 1 and move.is_as_written(tasks):
         return False
     if any(not _is_of_interrupts(handler) for handler in move.handlers(*move.points(operation))):
         return True

@@ -77,7 +77,7 @@ _CONSEQUENCES = {
 """Blockers that only repeat what another one says."""
 
 
-def add_up(site: int, to: Direction, pieces: Iterable[Piece], forms: int) -> Plan:
+def add_up(site: int, to: Direction, pieces: Iterable[Piece], forms: int, text: str = "") -> Plan:
     """The plan that pieces make. Each blocker, caveat and definition counts once, in the order of the text."""
     blockers: dict[tuple[str, Span], Blocker] = {}
     caveats: dict[str, Caveat] = {}
@@ -106,6 +106,15 @@ def add_up(site: int, to: Direction, pieces: Iterable[Piece], forms: int) -> Pla
     if ordered:
         return Plan(site, to, ordered, named, forms=forms)
     # whole lines stand before what else begins at their place, and else the order of the pieces holds
-    edits = [*(Edit(each.before, each.before, each.text) for each in definitions.values()), *edits]
+    defined = sorted(definitions.values(), key=lambda each: each.before)
+    edits = [*(Edit(each.before, each.before, _set_apart(each, text)) for each in defined), *edits]
     by_place = sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, edit.end))
     return Plan(site, to, (), named, tuple(by_place), tuple(dict.fromkeys(imports)), forms)
+
+
+def _set_apart(definition: Definition, text: str) -> str:
+    """The text of a definition below two empty lines."""
+    end = "\r\n" if "\r\n" in text else "\n"
+    before = text[: definition.before]
+    missing = 3 - (len(before) - len(before.rstrip("\r\n"))) // len(end) if before.strip() else 0
+    return end * max(missing, 0) + definition.text

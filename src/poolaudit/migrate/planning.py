@@ -5,6 +5,8 @@ Knows both directions. Must never know a single form, libcst or a file on disk.
 
 from __future__ import annotations
 
+import re
+
 from poolaudit.facts import FileFacts, PoolSite
 from poolaudit.migrate import to_executor, to_pool
 from poolaudit.migrate.blockers import blocked
@@ -14,8 +16,8 @@ from poolaudit.migrate.surroundings import surroundings
 from poolaudit.settings import Settings
 from poolaudit.survey.families import APIS
 
-_BUILTINS = frozenset({"len", "list", "zip", "min", "range", "next"})
-"""What new code calls."""
+_CALLED = re.compile(r"(?<![\w.])(len|list|zip|min|range|next)\(")
+"""Builtins that new code calls."""
 
 _DIRECTIONS = {"executor": ("pool", to_executor.pieces), "pool": ("executor", to_pool.pieces)}
 
@@ -28,13 +30,14 @@ def plan(site: PoolSite, file: FileFacts, settings: Settings, to: Direction) -> 
     code = surroundings(file.text)
     if code is None:
         return Plan(site.index, to, (blocked("code-shape", site.point.span, "the running Python cannot parse this file"),))
-    shadowed = sorted(_BUILTINS & code.bound_names)
-    if shadowed:
-        message = f"`{shadowed[0]}` means something else in this file than the builtin"
-        return Plan(site.index, to, (blocked("code-shape", site.point.span, message),))
     move = Move(site, file, settings, code)
     forms = 1 + len(site.operations) + len(site.ends) + sum(len(operation.handle.uses) for operation in site.operations)
-    return add_up(site.index, to, pieces(move), forms)
+    found = add_up(site.index, to, pieces(move), forms, file.text)
+    called = {name for edit in found.edits for name in _CALLED.findall(edit.replacement)}
+    if shadowed := sorted(called & code.bound_names):
+        message = f"`{shadowed[0]}` means something else in this file than the builtin"
+        return Plan(site.index, to, (blocked("code-shape", site.point.span, message),), forms=forms)
+    return found
 
 
 def _may_be(site: PoolSite, kind: str) -> bool:

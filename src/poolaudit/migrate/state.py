@@ -105,7 +105,8 @@ def _locks(move: Move) -> Iterator[Piece]:
             if block.kind != "with" or block is move.site.with_block:
                 continue
             held = read & set(re.findall(r"\w+", move.file.cut(block.header)))
-            for name in sorted(held & move.file.globals.keys()):
+            classes = {each.name for each in move.file.classes.values()}
+            for name in sorted(held & move.file.globals.keys() - classes):
                 message = f"`{name}`, which the workers take, is held while the workers are forked"
                 yield blocked("state-changed-before-first-submit", block.header, message)
 

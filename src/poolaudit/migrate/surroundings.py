@@ -17,6 +17,8 @@ from poolaudit.facts import Span
 EAGER = frozenset({"list", "sorted", "sum", "set", "tuple", "dict", "frozenset", "max", "min"})
 """Builtins that read an iterator to its end at once, so that a list around it changes nothing."""
 
+_SAME_BUILTINS = frozenset({"builtins", "six.moves", "future.builtins", "past.builtins"})
+
 _MUTATORS = frozenset(
     {"append", "extend", "insert", "add", "update", "pop", "popitem", "popleft", "appendleft", "clear", "remove", "discard"}
     | {"reverse", "sort", "setdefault", "fill", "write", "put", "resize", "itemset", "seek", "truncate"}
@@ -201,8 +203,10 @@ class Surroundings:
                     found.add(name)
                 case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                     found.add(name)
-                case ast.alias(name=name, asname=local):
-                    found.add(local or name.partition(".")[0])
+                case ast.ImportFrom(module=module, names=aliases) if module not in _SAME_BUILTINS:
+                    found.update(alias.asname or alias.name for alias in aliases)
+                case ast.Import(names=aliases):
+                    found.update(alias.asname or alias.name.partition(".")[0] for alias in aliases)
         return frozenset(found)
 
     def bindings(self, name: str, scope: ast.AST) -> Iterator[Span]:

@@ -79,9 +79,9 @@ def may_raise_timeout(move: Move, operation: Operation) -> bool:
     return False
 
 
-def is_many(tasks: Value | None) -> bool:
+def is_many(move: Move, tasks: Value | None) -> bool:
     """Not seen to be few: what each task costs more may add up."""
-    return tasks is None or tasks.length is None or tasks.length > FEW
+    return tasks is None or tasks.length is None or tasks.length > FEW or not move.is_as_written(tasks)
 
 
 def is_tiny(move: Move, operation: Operation) -> bool:

@@ -41,7 +41,7 @@ def pieces(move: Move, operation: Operation) -> Iterator[Piece]:
         )
     elif _raises_with_work_outstanding(move, operation):
         yield caveat("rest-runs-after-failure")
-    if operation.loop is not None and is_many(operation.loop.iterable) and is_tiny(move, operation):
+    if operation.loop is not None and is_many(move, operation.loop.iterable) and is_tiny(move, operation):
         yield caveat("slower-per-task")
 
 

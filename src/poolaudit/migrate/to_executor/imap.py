@@ -38,7 +38,7 @@ def iterator(move: Move, operation: Operation) -> Iterator[Piece]:
         elif chunksize.keyword is None:
             yield insert(chunksize.span.start, "chunksize=")
     tasks = operation.argument("iterable", 1)
-    many = tasks is not None and is_many(tasks.value)
+    many = tasks is not None and is_many(move, tasks.value)
     if many and is_tiny(move, operation):
         yield caveat("slower-per-task")
     yield from read_whole(move, operation)

@@ -75,7 +75,7 @@ def _as_completed(move: Move, operation: Operation) -> Iterator[Piece]:
     tasks, chunksize = operation.argument("iterable", 1), operation.argument("chunksize", 2)
     if tasks is None:
         return
-    if is_many(tasks.value) and is_tiny(move, operation):
+    if is_many(move, tasks.value) and is_tiny(move, operation):
         yield caveat("slower-per-task")
     if chunksize is not None:
         yield Edit(tasks.span.end, chunksize.span.end, "")
