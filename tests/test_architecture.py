@@ -169,7 +169,11 @@ FLOORS = {
     "imports": ("edits", "facts", "source", "syntax"),
     "verify": ("edits", "facts", "settings", "source", "syntax"),
     "catalog": ("config", "rule", "rules"),
-    "layout": (),
+    "disk": ("source",),
+    "layout": ("disk",),
+    "cache": ("disk", "source"),
+    "parallel": (),
+    "executors": ("config", "parallel"),
     "discover": ("config", "layout", "report", "source", "survey.families"),
     "selection": ("catalog", "config", "discover", "rule"),
 }  # fmt: skip

@@ -20,6 +20,8 @@ import click
 from poolaudit import __version__
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from click.shell_completion import CompletionItem
     from rich.progress import Progress
 
@@ -230,7 +232,7 @@ def cli() -> None:
 @click.option(
     "--stdin-filename", metavar="PATH", type=PATHS, help="The name of what is read from standard input, with '-' as path."
 )
-@click.option("--no-cache", is_flag=True, help="Reserved: there is no cache yet.")
+@click.option("--no-cache", is_flag=True, help="Remember nothing, and look at every file again.")
 @click.option("-j", "--jobs", metavar="N", type=click.IntRange(1), help="Processes at most (default: one for each processor).")
 @click.option(
     "--executor",
@@ -316,7 +318,8 @@ class _Scan:
     def _means(self, config: Config) -> Means:
         from poolaudit.engine import Means
 
-        return Means(jobs=self.options["jobs"] or config.jobs, executor=self.options["executor"])
+        private = None if self.options["no_cache"] else _private()
+        return Means(self.options["jobs"] or config.jobs, self.options["executor"], private)
 
     def _rewrite(self, config: Config, data: bytes, *, write: bool) -> Rewrite:
         from poolaudit import engine
@@ -325,7 +328,8 @@ class _Scan:
         if self.stdin:
             return engine.rewrite_stdin(data, self._name, config, unsafe=unsafe)
         with ProgressLine(self.options["quiet"]) as progress:
-            return engine.rewrite(self.paths, config, unsafe=unsafe, write=write, progress=progress)
+            means = self._means(config)
+            return engine.rewrite(self.paths, config, unsafe=unsafe, write=write, progress=progress, means=means)
 
     def _diff(self, config: Config) -> int:
         """Shows what --fix would do, and writes nothing."""
@@ -462,7 +466,7 @@ def advise(context: click.Context, /, places: tuple[str, ...], **options: Any) -
     paths = tuple(dict.fromkeys(path for path, *_ in asked))
     config = _load(paths, options, no_baseline=True)
     with ProgressLine(options["quiet"]) as progress:
-        report = engine.audit(paths, config, progress=progress)
+        report = engine.audit(paths, config, progress=progress, means=engine.Means(config.jobs, private=_private()))
     pools = advice.advised(report)
     try:
         chosen = _chosen(pools, asked)
@@ -695,6 +699,36 @@ def _rules(selectors: Iterable[str]) -> list[Rule]:
     except UnknownRuleError as error:
         raise click.UsageError(str(error)) from error
     return [rule for rule in rules() if rule.code in codes]
+
+
+# --- cache
+
+
+@cli.group(short_help="The cache of a project.")
+def cache() -> None:
+    """What earlier runs have found, in .poolaudit_cache at the root of a project."""
+
+
+@cache.command(short_help="Remove it.")
+@click.argument("paths", nargs=-1, type=PATHS)
+def clean(paths: tuple[str, ...]) -> None:
+    """Remove the cache of the project that the paths belong to (default: that of the working folder)."""
+    from poolaudit import cache as entries
+    from poolaudit import config
+
+    try:
+        folder = entries.clean(config.load(config.common_folder(paths)).root)
+    except OSError as error:
+        raise click.FileError(str(error.filename), error.strerror) from error
+    _say(f"Removed {folder}\n" if folder is not None else "There is no cache\n")
+
+
+def _private() -> Path | None:
+    """The user's own folder for what makes a cache trustworthy."""
+    from pathlib import Path
+
+    folder = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(folder, "poolaudit") if os.path.isabs(folder) else None
 
 
 # --- shared

@@ -77,6 +77,14 @@ class Config:
     overrides: tuple[Callable[[Config], Config], ...] = field(default=(), compare=False)
     """What `override` has done to it, for others."""
 
+    @property
+    def of_reports(self) -> Config:
+        """What the report of a file depends on: without what decides which files there are, by what they are judged and what a
+        finding means for the exit status."""
+        return replace(
+            self, exclude=(), extend_exclude=(), force_exclude=False, fail_on="warning", jobs=None, nests=False, overrides=()
+        )
+
 
 def load(start: Path | str, *, config_file: Path | str | None = None, isolated: bool = False) -> Config:
     """The configuration for `start` (a file or folder): the nearest poolaudit.toml, or pyproject.toml with [tool.poolaudit].

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from poolaudit.config import Closest, Config
 from poolaudit.layout import Layout
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import ast
 
     from pathspec import GitIgnoreSpec
+
+    from poolaudit.disk import Looks
 
 UNREADABLE = "PA001"
 TOO_DEEP = "cannot be parsed: nested too deeply"
@@ -62,16 +64,44 @@ class Discovery:
     """The paths cover the root of the configuration: every file of the project was looked at."""
 
 
-def discover(paths: Iterable[str], config: Config, leaves: frozenset[str] = LEAF_NAMES) -> Discovery:
+class Memory(Protocol):
+    """What earlier runs have found out about files."""
+
+    def expect(self, paths: Sequence[str], names: Sequence[str]) -> None:
+        """These files will be asked for, found below these paths."""
+
+    def is_blank(self, name: str) -> bool:
+        """The bytes of the file, unchanged since, have said that there is no pool."""
+
+    def blank(self, name: str) -> None:
+        """The bytes of the file say that there is no pool."""
+
+    def is_candidate(self, name: str, data: bytes) -> bool | None:
+        """Whether a file with these bytes is a candidate; None when that is not known."""
+
+    def decide(self, name: str, data: bytes, is_candidate: bool, looks: Looks) -> None:
+        """Whether it is one, for which so much was asked of other files."""
+
+
+def discover(
+    paths: Iterable[str],
+    config: Config,
+    leaves: frozenset[str] = LEAF_NAMES,
+    *,
+    layout: Layout | None = None,
+    memory: Memory | None = None,
+) -> Discovery:
     """Looks at `paths` (files and folders). What it finds on disk never raises, but becomes a problem; a bad configuration that a
     folder has for itself is a ConfigError, as any.
 
-    `leaves`: names of which a candidate has one.
+    `leaves`: names of which a candidate has one. `memory` remembers what `LEAF_NAMES` find.
     """
     paths = list(paths)
     problems: list[Problem] = []
     names = _names(paths, config, problems)
-    layout = Layout(str(config.root) if config.anchored else "")
+    layout = layout or Layout(str(config.root) if config.anchored else "")
+    if memory is not None:
+        memory.expect(paths, names)
     candidates = []
     unreadable = []
     with warnings.catch_warnings():
@@ -79,13 +109,32 @@ def discover(paths: Iterable[str], config: Config, leaves: frozenset[str] = LEAF
         warnings.simplefilter("ignore")
         for name in names:
             try:
-                source = candidate(read_bytes(name), name, name, layout, leaves)
+                source = (
+                    candidate(read_bytes(name), name, name, layout, leaves) if memory is None else _known(name, layout, memory)
+                )
             except Unreadable as error:  # noqa: PERF203 - one bad file must not end the others
                 unreadable.append(Problem(UNREADABLE, error.message, name, error.line, error.column))
             else:
                 if source is not None:
                     candidates.append(source)
-    return Discovery(tuple(candidates), len(names), tuple(names), tuple(problems), tuple(unreadable), _covers(paths, config.root))
+    return Discovery(tuple(candidates), len(names), tuple(names), tuple(problems), tuple(unreadable), covers(paths, config.root))
+
+
+def _known(name: str, layout: Layout, memory: Memory) -> SourceFile | None:
+    """As `candidate`, by what is remembered."""
+    if memory.is_blank(name):
+        return None
+    data = read_bytes(name)
+    if not mentions(data):
+        memory.blank(name)
+        return None
+    is_candidate = memory.is_candidate(name, data)
+    if is_candidate is not None:
+        return decode(data, name, name) if is_candidate else None
+    with layout.disk.noting() as looks:
+        source = candidate(data, name, name, layout)
+    memory.decide(name, data, source is not None, looks)
+    return source
 
 
 def candidate(
@@ -224,7 +273,7 @@ def _borrows(tree: ast.Module, name: str, layout: Layout, depth: int = 2) -> boo
             continue
         seen.add(found[0])
         try:
-            other = read_bytes(found[0])
+            other = layout.disk.read(found[0])
             if any(needle in other for needle in NEEDLES) and gate(other):
                 return True
             passes_on = depth > 1 and found[0].endswith("__init__.py")
@@ -275,7 +324,8 @@ def is_excluded(path: str, config: Config) -> bool:
     return _Excludes(config).hold(path)
 
 
-def _covers(paths: Iterable[str], root: Path) -> bool:
+def covers(paths: Iterable[str], root: Path) -> bool:
+    """The paths hold the whole project."""
     real = os.path.realpath(root)
     return any(os.path.isdir(path) and Path(real).is_relative_to(os.path.realpath(path)) for path in paths)
 

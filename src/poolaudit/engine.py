@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, TypeVar
 from poolaudit import __version__, discover
 from poolaudit.config import Closest, Config, override
 from poolaudit.discover import UNREADABLE, Discovery
+from poolaudit.disk import Looks
+from poolaudit.layout import Layout
 from poolaudit.report import NOT_WRITTEN, FileReport, Problem, Progress, Report, Reported
 from poolaudit.selection import Selection
 from poolaudit.source import ChangedOnDisk, SourceFile, Unreadable, content
@@ -26,6 +28,7 @@ from poolaudit.stack import roomy
 
 if TYPE_CHECKING:
     from poolaudit.baseline import Baseline, Entry, Judged
+    from poolaudit.cache import Cache
     from poolaudit.fixing import Fixed
     from poolaudit.parallel import Crew
     from poolaudit.survey.project import Project
@@ -45,10 +48,16 @@ class Means:
     """Processes of this machine at most; None: as many as it has processors."""
     executor: str = ""
     """What does the work instead of them, as --executor names it."""
+    private: Path | None = None
+    """The user's own folder, which a cache needs; None: nothing is remembered."""
 
 
 ALONE = Means()
-"""One process, this one."""
+"""One process, this one, that remembers nothing."""
+
+Noted = tuple[FileReport, Looks]
+"""A report, and what was asked of other files for it."""
+Done = Callable[[SourceFile, Noted], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +97,7 @@ class Rewrite:
 def audit(paths: Iterable[str], config: Config, *, progress: Progress | None = None, means: Means = ALONE) -> Report:
     """Audits every candidate below `paths`. Raises ConfigError for an unknown rule in the configuration, nothing else."""
     run = _Run(config)
-    discovery = discover.discover(paths, config)
-    return run.report(discovery, run.judge_all(discovery, means, progress))
+    return run.report(*run.audited(paths, means, progress))
 
 
 def audit_source(source: SourceFile, config: Config) -> FileReport:
@@ -121,8 +129,7 @@ def record(
 
     run = _Run(override(config, no_baseline=True))
     old = baseline.load(file) if file.exists() else baseline.Baseline(file)
-    discovery = discover.discover(paths, config)
-    files = run.judge_all(discovery, means, progress)
+    discovery, files = run.audited(paths, means, progress)
     new = baseline.parse(file, old.recorded(files, run.judging(discovery, files)))
     hidden = [
         each if each.facts is None else replace(each, findings=tuple(new.hidden(each.facts, each.findings))) for each in files
@@ -131,15 +138,30 @@ def record(
 
 
 def rewrite(
-    paths: Iterable[str], config: Config, *, unsafe: bool = False, write: bool = False, progress: Progress | None = None
+    paths: Iterable[str],
+    config: Config,
+    *,
+    unsafe: bool = False,
+    write: bool = False,
+    progress: Progress | None = None,
+    means: Means = ALONE,
 ) -> Rewrite:
     """Applies fixes to a fixed point, verifies, and writes when `write`. Raises ConfigError."""
     run = _Run(config)
-    discovery = discover.discover(paths, config)
-    done = run.each(
-        lambda source: run.fixed(source, unsafe=unsafe, full=discovery.full, write=write), discovery.candidates, progress
-    )
-    return run.rewrite(discovery, done)
+    discovery, cache = run.discovered(paths, means)
+    known = {} if cache is None else cache.reports
+
+    def fixed(source: SourceFile) -> tuple[FileReport, FilePatch | None]:
+        report = known.get(source.name)
+        if report is not None and not any(_may_be_fixed(each, unsafe) for each in report.findings):
+            return report, None
+        return run.fixed(source, unsafe=unsafe, full=discovery.full, write=write)
+
+    return run.rewrite(discovery, run.each(fixed, discovery.candidates, progress))
+
+
+def _may_be_fixed(each: Reported, unsafe: bool) -> bool:
+    return each.fix is not None and not each.suppressed and (unsafe or each.fix.applicability == "safe")
 
 
 def rewrite_stdin(data: bytes, name: str, config: Config, *, unsafe: bool = False) -> Rewrite:
@@ -160,6 +182,28 @@ def _discovered(data: bytes, name: str, config: Config) -> Discovery:
         problem = Problem(UNREADABLE, error.message, name, error.line, error.column)
         return Discovery((), 1, (name,), (), (problem,), False)
     return Discovery((source,) if source else (), 1, (name,), (), (), False)
+
+
+def _brief(report: FileReport) -> FileReport:
+    """The report without the facts that no format tells of, which are most of it."""
+    facts = report.facts
+    if facts is None:
+        return report
+    around = {site.function for site in facts.sites}
+    brief = replace(
+        facts,
+        functions={number: function for number, function in facts.functions.items() if number in around},
+        classes={},
+        globals={},
+        library_calls=(),
+        imports=(),
+        called_at_import=frozenset(),
+        called_under_guard=frozenset(),
+        local_calls=(),
+        accesses={},
+        names=frozenset(),
+    )
+    return replace(report, facts=brief)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +232,16 @@ class _Run:
         return self._scopes[config.root]
 
     @cached_property
+    def layout(self) -> Layout:
+        """Where modules lie, and what the disk has said of that."""
+        return Layout(str(self.config.root) if self.config.anchored else "")
+
+    @cached_property
     def project(self) -> Project:
         """What the surveyed files import, parsed once for the whole run."""
-        from poolaudit.layout import Layout
         from poolaudit.survey.project import Project
 
-        return Project(Layout(str(self.config.root) if self.config.anchored else ""))
+        return Project(self.layout)
 
     def baseline(self, config: Config) -> Baseline | None:
         """What the file that a configuration names records."""
@@ -213,13 +261,63 @@ class _Run:
         baseline = self.baseline(scope.config)
         return judge(source, scope.config, scope.selection, full=full, project=self.project, baseline=baseline)
 
-    def judge_all(self, discovery: Discovery, means: Means, progress: Progress | None = None) -> list[FileReport]:
-        """The reports of all candidates, in their order, by as many processes as pay off."""
-        sources, full = discovery.candidates, discovery.full
+    def noted(self, source: SourceFile, *, full: bool) -> Noted:
+        """The report of a file as an audit needs it, and what was asked of other files for it."""
+        with self.layout.disk.noting() as looks:
+            report = self.judged(source, full=full)
+        return _brief(report), looks
+
+    def audited(self, paths: Iterable[str], means: Means, progress: Progress | None = None) -> tuple[Discovery, list[FileReport]]:
+        """What was found below the paths, and the reports of all candidates, in their order."""
+        discovery, cache = self.discovered(paths, means)
+        reports = {} if cache is None else dict(cache.reports)
+        for source in discovery.candidates:
+            self.scope(source.name)  # whatever may be wrong with a configuration is told here
+        left = [source for source in discovery.candidates if source.name not in reports]
+
+        def done(source: SourceFile, noted: Noted) -> None:
+            report, looks = noted
+            reports[source.name] = report
+            if cache is not None and all(problem.code != CRASH for problem in report.problems):
+                cache.keep(source.name, report, looks)
+
+        self._judge(left, discovery.full, means, done, progress)
+        return discovery, [reports[source.name] for source in discovery.candidates]
+
+    def discovered(self, paths: Iterable[str], means: Means) -> tuple[Discovery, Cache | None]:
+        """What lies below the paths, and what is remembered of it."""
+        paths = list(paths)
+        cache = self._cache(means.private, discover.covers(paths, self.config.root)) if means.private is not None else None
+        discovery = discover.discover(paths, self.config, layout=self.layout, memory=cache)
+        if cache is not None:
+            cache.close()
+        return discovery, cache
+
+    def _cache(self, private: Path, full: bool) -> Cache | None:
+        from poolaudit import cache
+        from poolaudit.disk import digest
+
+        known: dict[Path, bytes] = {}
+
+        def configured(name: str) -> bytes:
+            config = self._closest.of(name)
+            if config.root not in known:
+                baseline = self.baseline(config)
+                recorded = "" if baseline is None else baseline.text
+                known[config.root] = digest(repr((self.config.root, full, config.of_reports, recorded)).encode())
+            return known[config.root]
+
+        return cache.opened(self.config.root, private, self.layout.disk, configured)
+
+    def _judge(
+        self, sources: Sequence[SourceFile], full: bool, means: Means, done: Done, progress: Progress | None = None
+    ) -> None:
+        """Judges files by as many processes as pay off; `done` is told each as it ends."""
         crew = self._crew(means, sources)
         if crew is None:
-            return self.each(lambda source: self.judged(source, full=full), sources, progress)
-        return self._by(crew, sources, full, progress)
+            self.each(lambda source: done(source, self.noted(source, full=full)), sources, progress)
+        else:
+            self._by(crew, sources, full, done, progress)
 
     def _crew(self, means: Means, sources: Sequence[SourceFile]) -> Crew | None:
         """Who does the work; None for this process."""
@@ -234,27 +332,24 @@ class _Run:
             self._prepare()
         return crew
 
-    def _by(self, crew: Crew, sources: Sequence[SourceFile], full: bool, progress: Progress | None) -> list[FileReport]:
+    def _by(self, crew: Crew, sources: Sequence[SourceFile], full: bool, done: Done, progress: Progress | None) -> None:
         from poolaudit import parallel
 
-        for source in sources:
-            self.scope(source.name)  # a ConfigError is for here
-        reports: dict[str, FileReport] = {}
+        ended: list[str] = []
 
-        def done(source: SourceFile, report: FileReport) -> None:
-            reports[source.name] = report
+        def told(source: SourceFile, noted: Noted) -> None:
+            ended.append(source.name)
             if progress is not None:
-                progress(source.name, len(reports), len(sources))
+                progress(source.name, len(ended), len(sources))
+            done(source, noted)
 
         def lost(source: SourceFile, error: BaseException) -> None:
             problem = Problem(CRASH, f"its worker died, twice: {type(error).__name__}: {error}", source.name)
-            done(source, FileReport(source.name, None, problems=(problem,)))
+            told(source, (FileReport(source.name, None, problems=(problem,)), {}))
 
         work = partial(judge_batch, Order(self.config, full).packed())
         groups = parallel.split([len(source.text) for source in sources], crew.count)
-        batches = (parallel.Batch(work, tuple(sources[number] for number in group), done, lost) for group in groups)
-        parallel.run(crew, batches)
-        return [reports[source.name] for source in sources]
+        parallel.run(crew, (parallel.Batch(work, tuple(sources[number] for number in group), told, lost) for group in groups))
 
     def _prepare(self) -> None:
         """Imports what workers need before they are forked, so that each has it already."""
@@ -290,6 +385,7 @@ class _Run:
                 return replace(report, problems=(*report.problems, Problem(NOT_WRITTEN, str(error), source.name))), None
             # what was parsed of this file for the sake of others is out of date
             self.__dict__.pop("project", None)
+            self.__dict__.pop("layout", None)
         return fixed.report, FilePatch(source, fixed.text, fixed.findings)
 
     def each(self, work: Callable[[SourceFile], _T], sources: Sequence[SourceFile], progress: Progress | None = None) -> list[_T]:
@@ -409,13 +505,13 @@ _ONE_AT_A_TIME = threading.Lock()
 """A worker may have threads; the working folder and the limits of the interpreter are the process's own."""
 
 
-def judge_batch(order: bytes, sources: Sequence[SourceFile]) -> list[FileReport]:
+def judge_batch(order: bytes, sources: Sequence[SourceFile]) -> list[Noted]:
     """The reports of some files, in their order. `order`: a packed Order."""
     with _ONE_AT_A_TIME:
         known, run = _unpacked(order)
         before = os.getcwd()
         os.chdir(known.folder)
         try:
-            return run.each(lambda source: run.judged(source, full=known.full), sources)
+            return run.each(lambda source: run.noted(source, full=known.full), sources)
         finally:
             os.chdir(before)

@@ -189,6 +189,28 @@ def write(source: SourceFile, text: str) -> None:
     _replace(target, new)
 
 
+def store(path: str, data: bytes) -> None:
+    """Writes a file of our own, whole or not at all; only its owner may read it. Makes the folders on the way. Raises OSError."""
+    temporary = f"{path}.{os.urandom(4).hex()}"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def discard(folder: str) -> None:
+    """Removes a folder of our own with all that is in it. What cannot be removed raises OSError."""
+    import shutil
+
+    shutil.rmtree(folder)
+
+
 def _refuse_changed(source: SourceFile, target: str) -> None:
     try:
         data = read_bytes(target)
