@@ -91,16 +91,20 @@ NEEDLES: tuple[bytes, ...] = tuple(root.encode() for root in _ROOTS)
 """A file without any of these bytes cannot name a pool module (ray and torch spell theirs '...multiprocessing')."""
 
 BORROWED_NAMES = frozenset(
-    {"apply_async", "imap", "imap_unordered", "starmap", "starmap_async", "map_async", "submit", "run_in_executor"}
-)
+    {
+        "apply_async", "imap", "imap_unordered", "starmap", "starmap_async", "map_async", "submit", "run_in_executor",
+        "set_default_executor",
+    }
+)  # fmt: skip
 BORROWED: tuple[bytes, ...] = tuple(f".{method}(".encode() for method in sorted(BORROWED_NAMES))
 """What a file that names no pool module calls on a pool that another file of the project made. `.map(` alone says too little."""
 
 LEAF_NAMES: frozenset[str] = frozenset(
     {api.name.rpartition(".")[2] for api in _TABLE if api.workers != "thread"}
-    | {"Pool", "get_context", "run_in_executor", "set_start_method", "set_default_executor"}
+    | {"Pool", "get_context", "set_start_method"}
 )
-"""A file in which none of these occurs as a name, attribute or import cannot make or configure a process pool."""
+"""A file in which none of these occurs as a name, attribute or import cannot make or configure a process pool; to run_in_executor
+it may give one that another file makes."""
 
 PARTS: tuple[bytes, ...] = (
     b"Pool",
