@@ -5,6 +5,7 @@ Knows the project's pages. Must never know how a page is laid out.
 
 from __future__ import annotations
 
+import ast
 import re
 import runpy
 from collections.abc import Iterator
@@ -24,6 +25,13 @@ GENERATE = runpy.run_path(str(ROOT / "scripts" / "generate_docs.py"))
 def test_generated_pages_are_up_to_date() -> None:
     stale = [path.name for path, text in GENERATE["wanted"](ROOT).items() if text != GENERATE["current"](path)]
     assert stale == [], "run: python scripts/generate_docs.py"
+
+
+@pytest.mark.parametrize("program", sorted((ROOT / "fixtures" / "python-3.14").glob("*.py")), ids=lambda path: path.stem)
+def test_every_change_of_python_3_14_is_described(program: Path) -> None:
+    """The first line of a program is its row in the table."""
+    summary = ast.get_docstring(ast.parse(program.read_text("utf-8"))) or ""
+    assert re.fullmatch(r"\S.{10,90}\.", summary)
 
 
 def test_an_unknown_marker_is_an_error() -> None:
