@@ -122,6 +122,10 @@ BLOCKERS: dict[str, Reason] = {
     "callback-under-lock": Reason(
         "The executor may run the callback in the thread that submits, which holds the lock here.", "Submit outside the lock."
     ),
+    "callbacks-at-once": Reason(
+        "ThreadPool runs callbacks one after the other, ThreadPoolExecutor each in the thread that has finished, several at once.",
+        "Let the callback only append.",
+    ),
     "callback-unknown": Reason("What the callback does is not seen.", "Call a function of this file."),
     "early-exit-from-imap": Reason(
         "The loop may be left early: what is still queued is dropped by a Pool and run by an executor.",

@@ -20,6 +20,7 @@ CAVEATS: dict[str, str] = {
     "slower-per-task": "the tasks are tiny: an executor needs about 0.1 ms more for each than a Pool",
     "callback-after-result": "the callback runs after result() returns; that of a Pool runs before get() does",
     "ordered-results": "results come in the order of the tasks: the first one waits for the first task",
+    "default-thread-count": "where the number of threads is None, ThreadPoolExecutor has up to 32, four more than there are CPUs",
     "no-chunks": "ThreadPool runs neighbouring tasks one after the other in a thread, ThreadPoolExecutor each where one is free",
     "worker-names": "workers have other names (ForkProcess-1 for ForkPoolWorker-1, ThreadPoolExecutor-0_0 for Thread-1);"
     " processes of a Pool are daemons, those of an executor are not",

@@ -128,7 +128,7 @@ def default_chunksize(move: Move, operation: Operation, length: str) -> tuple[st
             pieces.append(caveat("default-worker-count"))
         return f"{CHUNKSIZE}({length})", pieces
     if count.kind == "const" and isinstance(count.const, int) and not move.is_given(count):
-        return f"-(-{length} // {4 * count.const}) or 1", []
+        return f"{CHUNKSIZE}({length}, {count.const})", _definition(move, operation)
     name, pieces = _reachable_name(move, operation, count), []
     if name is None:
         name, pieces = _given_name(move, operation, count)

@@ -147,6 +147,8 @@ def _callbacks(move: Move, operation: Operation, callbacks: dict[str, Argument])
     known = dict(operation.callbacks)
     for name, argument in given.items():
         task = known.get(name)
+        if move.is_thread and not _is_append(argument):
+            yield blocked("callbacks-at-once", argument.span, f"`{argument.value.text}` may run in several threads at once")
         if (task is None or task.function is None) and not _is_append(argument):
             yield blocked("callback-unknown", argument.span, f"what `{argument.value.text}` does is not seen")
     arguments = ", ".join(move.file.cut(each.value.span) for each in given.values())
@@ -157,7 +159,7 @@ def _callbacks(move: Move, operation: Operation, callbacks: dict[str, Argument])
     elif _is_named(operation):
         name = operation.point.statement.assigned[0]
         yield line_after(operation.point.statement, f"{name}.add_done_callback({DONE}({arguments}))", move.file)
-    yield from _done_definition(move, operation)
+    yield from _done_definition(move, operation, "error_callback" in given)
 
 
 def _is_mentioned(move: Move, operation: Operation, given: dict[str, Argument], join: End) -> bool:
@@ -197,8 +199,20 @@ def _is_append(argument: Argument) -> bool:
     return argument.value.text.rpartition(".")[2] in ("append", "add", "extend", "update", "put", "set")
 
 
-def _done_definition(move: Move, operation: Operation) -> Iterator[Piece]:
+def _done_definition(move: Move, operation: Operation, errors: bool) -> Iterator[Piece]:
     end = newline(move.file)
+    errors = errors or "error_callback" in move.file.text
+    short = (
+        f"def {DONE}(callback):",
+        "    def done(future):",
+        "        if future.exception() is None:",
+        "            callback(future.result())",
+        "",
+        "    return done",
+        "",
+        "",
+        "",
+    )
     lines = (
         f"def {DONE}(callback, error_callback=None):",
         "    def done(future):",
@@ -214,7 +228,9 @@ def _done_definition(move: Move, operation: Operation) -> Iterator[Piece]:
         "",
         "",
     )
-    text = end.join(lines)
+    if end.join(lines) in move.file.text:
+        return
+    text = end.join(lines if errors else short)
     if text not in move.file.text:
         if DONE in move.file.names:
             yield blocked("code-shape", operation.point.span, f"`{DONE}` already means something else in this file")

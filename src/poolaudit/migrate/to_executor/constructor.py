@@ -69,6 +69,8 @@ def _arguments(move: Move) -> Iterator[Piece]:
     count = site.worker_count
     if move.is_thread and (count is None or (count.kind == "const" and count.const is None)):
         yield blocked("threadpool-default-size", site.callee, f"how many threads {move.name} has is left to the default")
+    elif move.is_thread and count is not None and not count.literal and move.is_given(count):
+        yield caveat("default-thread-count")
     if count is not None and count.kind == "const" and count.const is not None:
         if not isinstance(count.const, int) or count.const < 1:
             yield blocked("unclear-worker-count", count.span, f"`{count.text}` is no number of workers")

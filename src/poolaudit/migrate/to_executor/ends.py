@@ -178,7 +178,14 @@ def _shut(move: Move, end: End) -> Iterator[Piece]:
     if not receiver:
         yield blocked("code-shape", end.point.span, f"`{end.how}` is called through something else")
         return
-    yield replace(end.point.span, f"{receiver}.shutdown()")
+    yield replace(end.point.span, f"{receiver}.shutdown({_wait(move, end)})")
+
+
+def _wait(move: Move, end: End) -> str:
+    """close() comes back at once. (Python 3.8 loses tasks with wait=False: there the shutdown waits.)"""
+    joined = any(other.how in ("join", "terminate") and before(end.point, other.point) for other in move.site.ends)
+    at_once = end.how == "close" and not joined and move.site.with_block is None
+    return "wait=False" if at_once and not move.settings.below((3, 9)) else ""
 
 
 def _drop(move: Move, end: End) -> Iterator[Piece]:
