@@ -123,7 +123,7 @@ BLOCKERS: dict[str, Reason] = {
         "The executor may run the callback in the thread that submits, which holds the lock here.", "Submit outside the lock."
     ),
     "callbacks-at-once": Reason(
-        "ThreadPool runs callbacks one after the other, ThreadPoolExecutor each in the thread that has finished, several at once.",
+        "ThreadPool runs callbacks one by one, ThreadPoolExecutor each in the thread that has finished, several at once.",
         "Let the callback only append.",
     ),
     "callback-unknown": Reason("What the callback does is not seen.", "Call a function of this file."),
