@@ -11,8 +11,9 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from poolaudit.config import Closest, Config
 from poolaudit.layout import Layout
@@ -335,7 +336,7 @@ def covers(paths: Iterable[str], root: Path) -> bool:
 
 def _names(paths: Iterable[str], config: Config, problems: list[Problem]) -> list[str]:
     excludes = _Excludes(config)
-    found: dict[str, str] = {}
+    found = []
     for path in paths:
         name = os.path.normpath(path).replace(os.sep, "/")
         if config.force_exclude and excludes.hold(name):
@@ -348,9 +349,13 @@ def _names(paths: Iterable[str], config: Config, problems: list[Problem]) -> lis
         else:
             problems.append(Problem(UNREADABLE, "no such file or folder", name))
             continue
-        for each in below:
-            found.setdefault(os.path.abspath(each), each)
-    return sorted(found.values())
+        found.append(list(below))
+    if len(found) == 1:
+        return sorted(found[0])
+    once: dict[str, str] = {}
+    for each in chain.from_iterable(found):
+        once.setdefault(os.path.abspath(each), each)
+    return sorted(once.values())
 
 
 def _is_python(name: str) -> bool:
@@ -365,8 +370,7 @@ def _is_python(name: str) -> bool:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Filter:
+class _Filter(NamedTuple):
     """Patterns of one folder, asked about the files of a walk: its paths minus `cut` characters, after `lead`."""
 
     patterns: Patterns
@@ -484,12 +488,12 @@ def _lines(file: str) -> list[str]:
         return []
 
 
-@dataclass(slots=True)
 class _Walk:
     """One walk through a folder. Symlinked folders are not entered, as in git and ripgrep: no loop, no file twice."""
 
-    problems: list[Problem]
-    excludes: _Excludes
+    def __init__(self, problems: list[Problem], excludes: _Excludes) -> None:
+        self.problems = problems
+        self.excludes = excludes
 
     def files(self, prefix: str, filters: tuple[_Filter, ...]) -> Iterator[str]:
         """Python files below the folder whose names start with `prefix` ('' or 'src/')."""
@@ -555,7 +559,7 @@ class Patterns:
     """The lines of one gitignore file. pathspec decides, but it is asked (and imported) only where some pattern can fit.
 
     A pattern fits a path only if its last part fits the last part of the path, because every folder on the way is asked on its
-    own. That is a look into three tables, and saves 80 microseconds per file with a .gitignore of 150 lines.
+    own: it is the name, or begins or ends as the pattern does. That saves 80 microseconds per file with a .gitignore of 150 lines.
     """
 
     def __init__(self, lines: Iterable[str]) -> None:
@@ -563,11 +567,11 @@ class Patterns:
         self._spec: GitIgnoreSpec | None = None
         self._names: set[str] = set()
         self._folders: set[str] = set()
-        self._globs: list[str] = []
-        suffixes = []
+        suffixes: list[str] = []
+        prefixes: list[str] = []
         for line in self._lines:
             *parents, last = line.strip().removeprefix("!").rstrip("/").split("/")
-            if not _WILD.search(last):
+            if not (wild := _WILD.search(last)):
                 self._names.add(last)
             elif last.startswith("*") and last.strip("*") and not _WILD.search(last.lstrip("*")):
                 suffixes.append(last.lstrip("*"))
@@ -575,8 +579,9 @@ class Patterns:
                 # logs/* and docs/**: one folder on the way has the name
                 self._folders.add(parents[-1])
             else:
-                self._globs.append(last)
+                prefixes.append(last[: wild.start()])
         self._suffixes = tuple(suffixes)
+        self._prefixes = tuple(prefixes)
 
     def ignores(self, path: str, name: str, is_folder: bool) -> bool | None:
         """True: ignored. False: a later `!pattern` takes it back in. None: no pattern fits. `name` is the last part of `path`."""
@@ -598,16 +603,10 @@ class Patterns:
         return (
             name in self._names
             or name.endswith(self._suffixes)
+            or name.startswith(self._prefixes)
             or (bool(self._folders) and not self._folders.isdisjoint(path.split("/")))
-            or any(_fits(name, glob) for glob in self._globs)
         )
 
 
 _WILD = re.compile(r"[*?\[\\\s]")
 """What makes a part of a pattern more than a name. White space: git drops it at the end, unless it is escaped."""
-
-
-def _fits(name: str, glob: str) -> bool:
-    """The part of the name before the first wild character fits: rough, and never wrong when it says no."""
-    wild = _WILD.search(glob)
-    return name.startswith(glob[: wild.start()] if wild else glob)
