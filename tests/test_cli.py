@@ -59,7 +59,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
             return report
 
         def rewrite(
-            paths: Any, settings: config.Config, *, unsafe: bool = False, write: bool = False, progress: Any = None
+            paths: Any,
+            settings: config.Config,
+            *,
+            unsafe: bool = False,
+            write: bool = False,
+            progress: Any = None,
+            means: engine.Means = engine.ALONE,
         ) -> Any:
             asked.update(paths=tuple(paths), config=settings, unsafe=unsafe, write=write)
             before = source.from_text("x = 1\r\n", "a.py")
@@ -172,8 +178,12 @@ def test_options_reach_the_configuration(run: Run) -> None:
 
 
 def test_how_the_work_is_done(run: Run, tmp_path: Path) -> None:
-    assert run("scan").asked["means"] == engine.Means(jobs=None)
-    assert run("scan", "-j", "2", "--executor", "loky").asked["means"] == engine.Means(jobs=2, executor="loky")
+    assert run("scan", "--no-cache").asked["means"] == engine.Means(jobs=None)
+    chosen = run("scan", "--no-cache", "-j", "2", "--executor", "loky").asked["means"]
+    assert chosen == engine.Means(jobs=2, executor="loky")
+    private = run("scan").asked["means"].private
+    assert private is not None
+    assert private.is_absolute()
     (tmp_path / "poolaudit.toml").write_text("jobs = 3\n")
     assert run("scan").asked["means"].jobs == 3
     assert run("scan", "-j", "1").asked["means"].jobs == 1

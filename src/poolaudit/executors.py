@@ -20,8 +20,8 @@ from poolaudit.config import ConfigError
 from poolaudit.parallel import Crew
 
 WORTH_A_FORK = 20_000
-"""Characters of candidates for which one more forked process pays off: 0.14 s of work, 7 microseconds each. Measured on Linux with
-Python 3.11: to start and end such a process costs 0.025 s of CPU."""
+"""Characters of candidates for which one more forked process pays off: 0.14 s of work, 7 microseconds each. Measured on Linux
+with Python 3.11: to start and end such a process costs 0.025 s of CPU."""
 
 WORTH_A_SPAWN = 150_000
 """The same for one that starts from scratch: 1 s of work. To import libcst and the rules costs 0.9 s of CPU, measured alike."""
