@@ -1490,3 +1490,28 @@ def test_what_run_in_executor_gives_is_certain(loop: str) -> None:
     )
     (use,) = operation.handle.uses
     assert (use.how, use.api, use.certain) == ("wrap_future", "asyncio.create_task", True)
+
+
+@pytest.mark.parametrize(
+    ("body", "length"),
+    [
+        ("xs = [1, 2]\npool.map(f, xs)", 2),
+        ("xs = [1, 2]\nprint(xs)\npool.map(f, xs)", 2),
+        ("xs = list(range(3))\npool.map(f, xs)", 3),
+        ("pool.map(f, [1, 2])", 2),
+        ("xs = (1, 2)\nunknown(xs)\npool.map(f, xs)", 2),
+        ("xs = []\nfor x in y:\n    xs.append(x)\npool.map(f, xs)", None),
+        ("xs = [1, 2]\nxs += y\npool.map(f, xs)", None),
+        ("xs = [1, 2]\nxs[:1] = y\npool.map(f, xs)", None),
+        ("xs = [1, 2]\ndel xs[0]\npool.map(f, xs)", None),
+        ("xs = [1, 2]\nunknown(xs)\npool.map(f, xs)", None),
+        ("import heapq\nxs = [1, 2]\nheapq.heappush(xs, 3)\npool.map(f, xs)", None),
+        ("def grow(those):\n    those.extend(y)\nxs = [x for x in range(3)]\ngrow(xs)\npool.map(f, xs)", None),
+        ("xs = list(range(3))\nxs.pop()\npool.map(f, xs)", None),
+        ("class A:\n    def __init__(self):\n        self.xs = []\n    def go(self):\n        pool.map(f, self.xs)", None),
+    ],
+)
+def test_a_list_that_may_have_grown_has_no_length(body: str, length: int | None) -> None:
+    operation = only_operation("from multiprocessing import Pool\npool = Pool()\n" + body)
+    assert operation.iterable is not None
+    assert operation.iterable.length == length

@@ -164,7 +164,8 @@ class Value:
     """Elements of a literal tuple, list or set; the values of a dict; the element of a comprehension or generator expression;
     the arguments of a 'call' by position."""
     length: int | None = None
-    """Number of elements where it is plain: displays without stars, range() of constants, text constants."""
+    """Number of elements where it is plain: displays without stars, range() of constants, text constants. A list, dict or set
+    under a name that something may have changed since has neither length nor `items`."""
     infinite: bool = False
     """itertools.count / cycle / repeat, iter(callable, sentinel) is not; a generator function whose loop never ends."""
     names: frozenset[str] = frozenset()

@@ -5,13 +5,15 @@ Knows a solved trace and its places. Must never know what makes a rule speak.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Hashable, Set
+from dataclasses import replace
 from typing import Literal, Protocol, cast
 
 from poolaudit.facts import Argument, Block, Handler, Name, Point, Span, StartMethod, Statement, Step, Value
-from poolaudit.survey import ir
+from poolaudit.survey import consumers, ir
 from poolaudit.survey.families import canonical
 from poolaudit.survey.objects import (
+    DICTS,
     BoundObject,
     CalledObject,
     ClassObject,
@@ -20,7 +22,9 @@ from poolaudit.survey.objects import (
     FunctionObject,
     HandleObject,
     InstanceObject,
+    Object,
     PartialObject,
+    ResultObject,
     SiteObject,
 )
 from poolaudit.survey.solve import Solution
@@ -32,6 +36,7 @@ _BUILTINS = {
 }  # fmt: skip
 """Forms of containers to the builtin class that their methods come from."""
 
+_MUTABLE = frozenset({"list", "dict", "set", "sorted", "deque", *DICTS})
 _DEPTH = 4
 """How deep elements of literals are described."""
 
@@ -40,6 +45,13 @@ class _Maker(Protocol):
     """Completes a Value with its kind, and what is particular to that kind."""
 
     def __call__(self, kind: str, **more: object) -> Value: ...
+
+
+def _may_change(callee: Object) -> bool:
+    """It is not known to leave its arguments as they are. Functions of the project are followed: they change what they change."""
+    if isinstance(callee, ExternalObject):
+        return not callee.name.startswith(("builtins.", "itertools.", "functools."))
+    return isinstance(callee, (CalledObject, ResultObject, InstanceObject))
 
 
 def start_method(contexts: Set[str]) -> StartMethod | None:
@@ -62,6 +74,7 @@ class Describer:
         self._blocks: dict[int, Block] = {}
         self._statements: dict[int, Statement] = {}
         self._describing: set[int] = set()
+        self._changed: set[Hashable] | None = None
         self._endless = {
             record.scope
             for record in self.trace.blocks
@@ -254,22 +267,59 @@ class Describer:
             return make("class", class_id=node.cls)
         if isinstance(node, ir.External):
             return make("api", api=canonical(node.name))
+        changed = not literal and self._may_have_changed(target)
         if isinstance(node, ir.Display):
-            elements = () if depth >= _DEPTH else tuple(self.value(element, depth + 1) for element in node.elements)
-            return make(node.form, items=elements, length=None if node.stars else len(node.elements))
+            elements = () if changed or depth >= _DEPTH else tuple(self.value(element, depth + 1) for element in node.elements)
+            return make(node.form, items=elements, length=None if node.stars or changed else len(node.elements))
         if isinstance(node, ir.Comprehension):
             element = () if depth >= _DEPTH else (self.value(node.element, depth + 1),)
             kind = "generator" if node.form == "generator" else "comprehension"
             source = self.trace.blocks[node.block].iterable
-            length = None if source is None or depth >= _DEPTH else self.value(source, depth + 1).length
+            length = None if source is None or changed or depth >= _DEPTH else self.value(source, depth + 1).length
             return make(kind, items=element, length=length)
-        return self._by_points(
+        found = self._by_points(
             target,
             node,
             make,
             lambda other: self._described(other, span, text, False, parenthesized, names, origin, depth + 1),
             depth,
         )
+        return replace(found, length=None) if changed and found.length is not None else found
+
+    def _may_have_changed(self, target: int) -> bool:
+        """A list, dict or set under a name may hold more, or less, than it was made with."""
+        keys = {p.key for p in self.solution.points(target) if isinstance(p, ContainerObject) and p.form in _MUTABLE}
+        if not keys:
+            return False
+        if self._changed is None:
+            self._changed = self._find_changed()
+        return not keys.isdisjoint(self._changed)
+
+    def _find_changed(self) -> set[Hashable]:
+        """Containers that a method of theirs changes, that are assigned into, or that go to code which may change them."""
+        found: set[Hashable] = set()
+        for _, call in self.trace.calls:
+            callees = self.solution.points(call.callee)
+            for callee in callees:
+                if (
+                    isinstance(callee, BoundObject)
+                    and isinstance(callee.owner, ContainerObject)
+                    and callee.name in consumers.MUTATORS
+                ):
+                    found.add(callee.owner.key)
+            if not callees or any(_may_change(callee) for callee in callees):
+                for argument in call.arguments:
+                    found.update(p.key for p in self.solution.points(argument.value) if isinstance(p, ContainerObject))
+        deleted = (self.trace.nodes[use.node] for use in self.trace.uses if use.how == "delete")
+        bases = [node.base for node in deleted if isinstance(node, ir.Subscript)]
+        bases += [store.base for store in self.trace.stores if store.name is None]
+        for base in bases:
+            found.update(p.key for p in self.solution.points(base) if isinstance(p, ContainerObject))
+        # what lies in an attribute is at hand for everybody who has the object
+        for sources in self.solution.attribute_sources.values():
+            for source in sources:
+                found.update(p.key for p in self.solution.points(source) if isinstance(p, ContainerObject))
+        return found
 
     def _by_points(self, target: int, node: ir.Node, maker: _Maker, again: Callable[[int], Value], depth: int) -> Value:
         points = self.solution.points(target)
