@@ -170,11 +170,12 @@ def _names(text: str) -> _Names | None:
         return None
     origins: dict[str, set[str]] = defaultdict(set)
     loaded = set()
-    for node in ast.walk(tree):
-        for name, origin in _bindings(node):
-            origins[name].add(origin)
+    for node in syntax.nodes(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             loaded.add(node.id)
+        elif not isinstance(node, (ast.Attribute, ast.Call, ast.Constant)):
+            for name, origin in _bindings(node):
+                origins[name].add(origin)
     for name in loaded - origins.keys():
         # a builtin, or a name of a star import
         origins[name].add(OTHER)

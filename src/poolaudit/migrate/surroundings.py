@@ -19,6 +19,8 @@ EAGER = frozenset({"list", "sorted", "sum", "set", "tuple", "dict", "frozenset",
 
 _SAME_BUILTINS = frozenset({"builtins", "six.moves", "future.builtins", "past.builtins"})
 
+_LEAVES = (ast.Name, ast.Constant)
+
 _MUTATORS = frozenset(
     {"append", "extend", "insert", "add", "update", "pop", "popitem", "popleft", "appendleft", "clear", "remove", "discard"}
     | {"reverse", "sort", "setdefault", "fill", "write", "put", "resize", "itemset", "seek", "truncate"}
@@ -35,12 +37,16 @@ class Surroundings:
     _places: syntax.Places = field(repr=False)
 
     @cached_property
+    def _nodes(self) -> list[ast.AST]:
+        return syntax.nodes(self.tree)
+
+    @cached_property
     def _parents(self) -> dict[ast.AST, ast.AST]:
-        return {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
+        return {child: node for node in self._nodes if not isinstance(node, _LEAVES) for child in ast.iter_child_nodes(node)}
 
     @cached_property
     def _calls(self) -> dict[Span, ast.Call]:
-        return {self._places.span(node): node for node in ast.walk(self.tree) if isinstance(node, ast.Call)}
+        return {self._places.span(node): node for node in self._nodes if isinstance(node, ast.Call)}
 
     def call(self, span: Span) -> ast.Call | None:
         """The call expression of exactly these characters."""
@@ -136,9 +142,7 @@ class Surroundings:
 
     def parameters_around(self, span: Span) -> set[str]:
         """The parameters of every function that a place stands in."""
-        functions = (
-            node for node in ast.walk(self.tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
-        )
+        functions = (node for node in self._nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)))
         around = (node.args for node in functions if span in self.span(node))
         return {argument.arg for each in around for argument in ast.walk(each) if isinstance(argument, ast.arg)}
 
@@ -197,7 +201,7 @@ class Surroundings:
     def bound_names(self) -> frozenset[str]:
         """Every name that the file binds anywhere: builtins among them mean something else there."""
         found: set[str] = set()
-        for node in ast.walk(self.tree):
+        for node in self._nodes:
             match node:
                 case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
                     found.add(name)
@@ -217,9 +221,13 @@ class Surroundings:
 
     def mentions_handler_of(self, exception: str) -> bool:
         """Some except clause of the file names the exception."""
-        handlers = (node.type for node in ast.walk(self.tree) if isinstance(node, ast.ExceptHandler) and node.type)
+        return exception in self._handled
+
+    @cached_property
+    def _handled(self) -> frozenset[str]:
+        handlers = (node.type for node in self._nodes if isinstance(node, ast.ExceptHandler) and node.type)
         names = (name for handler in handlers for name in ast.walk(handler) if isinstance(name, (ast.Name, ast.Attribute)))
-        return any((name.id if isinstance(name, ast.Name) else name.attr) == exception for name in names)
+        return frozenset(name.id if isinstance(name, ast.Name) else name.attr for name in names)
 
     def scope(self, node: ast.AST) -> ast.AST:
         """The function around a node, or the module."""
@@ -238,7 +246,7 @@ class Surroundings:
 
     @cached_property
     def _statements(self) -> dict[Span, ast.stmt]:
-        return {self._places.span(node): node for node in ast.walk(self.tree) if isinstance(node, ast.stmt)}
+        return {self._places.span(node): node for node in self._nodes if isinstance(node, ast.stmt)}
 
 
 def dotted_names(node: ast.expr) -> set[str]:
