@@ -91,7 +91,7 @@ def name_before(
 
 def _free_for(move: Move, operation: Operation, names: tuple[str, ...]) -> str | None:
     """A name that is free, another one for each operation of the pool."""
-    free = [name for name in names if name not in move.file.names]
+    free = [name for name in names if name not in move.code.names]
     mine = [other for other in move.site.operations if other.method not in ("submit", "apply", "apply_async")]
     index = mine.index(operation) if operation in mine else 0
     return free[index] if index < len(free) else None
@@ -147,7 +147,7 @@ def _definition(move: Move, operation: Operation) -> list[Piece]:
     text = end.join((*lines, "", "", ""))
     pieces: list[Piece] = [*needed]
     if text not in move.file.text:
-        if CHUNKSIZE in move.file.names:
+        if CHUNKSIZE in move.code.names:
             pieces.append(blocked("code-shape", operation.point.span, f"`{CHUNKSIZE}` already means something else in this file"))
         pieces.append(Definition(CHUNKSIZE, text, operation.point.statement.top.start))
     return pieces
@@ -178,7 +178,7 @@ def _given_attribute(move: Move, operation: Operation, count: Value) -> tuple[st
     name = f"{leaf}_workers"
     call = move.code.call(move.site.point.span)
     same = move.file.cut(operation.receiver) == move.site.name
-    free = name not in move.file.names and not _SEES_ATTRIBUTES.search(move.file.text)
+    free = f".{name}" not in move.file.text and not _SEES_ATTRIBUTES.search(move.file.text)
     if (
         owner != "self"
         or not same

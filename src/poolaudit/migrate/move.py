@@ -52,6 +52,8 @@ class Move:
 
     def is_as_written(self, value: Value) -> bool:
         """It still is what is written: a list, dict or set under a name may have grown since."""
+        if value.kind == "comprehension" or (value.kind == "call" and value.api != "builtins.range"):
+            return False  # what it reads may have grown
         return value.literal or (not self.is_given(value) and (value.kind == "tuple" or value.api == "builtins.range"))
 
     def spelled(self, module: str, name: str, where: Span) -> tuple[str, tuple[Piece, ...]]:
@@ -63,7 +65,7 @@ class Move:
 
     def free(self, *wanted: str) -> str | None:
         """The first of the names that the file does not use yet."""
-        return next((name for name in wanted if name not in self.file.names), None)
+        return next((name for name in wanted if name not in self.code.names), None)
 
     def handlers(self, *points: Point) -> Iterator[Handler]:
         """Except clauses around the points, each once."""

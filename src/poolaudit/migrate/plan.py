@@ -107,7 +107,12 @@ def add_up(site: int, to: Direction, pieces: Iterable[Piece], forms: int, text: 
         return Plan(site, to, ordered, named, forms=forms)
     # whole lines stand before what else begins at their place, and else the order of the pieces holds
     defined = sorted(definitions.values(), key=lambda each: each.before)
-    edits = [*(Edit(each.before, each.before, _set_apart(each, text)) for each in defined), *edits]
+    places = [each.before for each in defined]
+    new = (
+        Edit(each.before, each.before, each.text if each.before in places[:index] else _set_apart(each, text))
+        for index, each in enumerate(defined)
+    )
+    edits = [*new, *edits]
     by_place = sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, edit.end))
     return Plan(site, to, (), named, tuple(by_place), tuple(dict.fromkeys(imports)), forms)
 

@@ -198,6 +198,11 @@ class Surroundings:
         return next((each for each in self.parents(node) if isinstance(each, (ast.For, ast.While, ast.AsyncFor))), None)
 
     @cached_property
+    def names(self) -> frozenset[str]:
+        """Every identifier of the file itself: a new name must not be one of them."""
+        return self.bound_names | {node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name)}
+
+    @cached_property
     def bound_names(self) -> frozenset[str]:
         """Every name that the file binds anywhere: builtins among them mean something else there."""
         found: set[str] = set()

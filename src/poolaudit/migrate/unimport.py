@@ -20,7 +20,9 @@ _ROOTS = ("multiprocessing", "concurrent")
 def unused_imports(code: Surroundings, edits: Sequence[Edit]) -> Iterator[Edit]:
     """Edits that take out names of pool modules whose every use the given edits replace."""
     strings = " ".join(
-        node.value for node in ast.walk(code.tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        node.value
+        for node in ast.walk(code.tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and not re.search(r"\s", node.value)
     )
     new_text = _STRING.sub("", " ".join(edit.replacement for edit in edits))
     for statement in ast.walk(code.tree):

@@ -201,7 +201,9 @@ def _is_append(argument: Argument) -> bool:
 
 def _done_definition(move: Move, operation: Operation, errors: bool) -> Iterator[Piece]:
     end = newline(move.file)
-    errors = errors or "error_callback" in move.file.text
+    errors = (
+        errors or "error_callback" in move.file.text or any("error_callback" in _given(each) for each in move.site.operations)
+    )
     short = (
         f"def {DONE}(callback):",
         "    def done(future):",
@@ -232,6 +234,6 @@ def _done_definition(move: Move, operation: Operation, errors: bool) -> Iterator
         return
     text = end.join(lines if errors else short)
     if text not in move.file.text:
-        if DONE in move.file.names:
+        if DONE in move.code.names:
             yield blocked("code-shape", operation.point.span, f"`{DONE}` already means something else in this file")
         yield Definition(DONE, text, operation.point.statement.top.start)

@@ -108,6 +108,6 @@ def _definition(move: Move, operation: Operation) -> Iterator[Piece]:
     )
     text = newline(move.file).join(lines)
     if text not in move.file.text:
-        if AS_COMPLETED in move.file.names:
+        if AS_COMPLETED in move.code.names:
             yield blocked("code-shape", operation.point.span, f"`{AS_COMPLETED}` already means something else in this file")
         yield Definition(AS_COMPLETED, text, operation.point.statement.top.start)

@@ -86,7 +86,7 @@ def _rows(
             yield replace(value.span, ", ".join(text for text, _ in columns))
             return lengths[0] if len(lengths) == 1 else f"min({', '.join(lengths)})"
     text = move.file.cut(value.span)
-    fixed = _has_one_length(value) and move.is_as_written(value)
+    fixed = _has_one_length(value) and (value.literal or move.is_as_written(value))
     if small and fixed:
         yield from wrap(value.span, "*zip(*", ")")
         return ""
@@ -140,6 +140,6 @@ def _through_starcall(move: Move, operation: Operation, function: Argument) -> I
     end = newline(move.file)
     text = f"def {STARCALL}(function, arguments):{end}    return function(*arguments){end}{end}{end}"
     if text not in move.file.text:
-        if STARCALL in move.file.names:
+        if STARCALL in move.code.names:
             yield blocked("code-shape", function.span, f"`{STARCALL}` already means something else in this file")
         yield Definition(STARCALL, text, operation.point.statement.top.start)

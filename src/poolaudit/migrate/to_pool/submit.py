@@ -127,7 +127,7 @@ def _logging(move: Move, operation: Operation) -> Iterator[Piece]:
     )
     text = end.join((*lines, "", "", ""))
     if text not in move.file.text:
-        if LOG_FAILURE in move.file.names:
+        if LOG_FAILURE in move.code.names:
             yield blocked("code-shape", operation.point.span, f"`{LOG_FAILURE}` already means something else in this file")
         yield Definition(LOG_FAILURE, text, operation.point.statement.top.start)
 
