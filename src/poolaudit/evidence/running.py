@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from poolaudit.facts import FileFacts, Function, Span, Task
-from poolaudit.source import Lines
+from poolaudit.syntax import Places
 
 _LEAVES = (ast.Return, ast.Raise, ast.Break, ast.Continue, ast.Yield, ast.YieldFrom)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -72,19 +73,20 @@ def run_by(task: Task | None, file: FileFacts) -> Iterator[Ran]:
         reached = {
             _called_as(file.functions[each]): file.functions[each] for each in ran.function.calls if each in file.functions
         }
-        for _, node, way in _places(ran.function, file):
-            callee = reached.get(_name(node.func)) if isinstance(node, ast.Call) else None
+        for place in _places(ran.function, file):
+            callee = reached.get(place.called)
             if callee is not None:
-                todo.append(Ran(callee, ran.way.then(way), (*ran.callers, ran.function)))
+                todo.append(Ran(callee, ran.way.then(place.way), (*ran.callers, ran.function)))
 
 
 def way_to(span: Span, ran: Ran, file: FileFacts) -> Way:
     """The whole way from the start of the task to a call or a `raise` statement of a function that it runs."""
-    ways = {offset: way for offset, _, way in _places(ran.function, file)}
+    ways = {place.offset: place.way for place in _places(ran.function, file)}
     text = file.cut(span)
+    start = span.start - ran.function.span.start
     # a span begins with the expression's own parentheses, a node of the tree does not
-    inner = span.start + len(text) - len(text.lstrip("( \t\r\n"))
-    return ran.way.then(ways.get(span.start) or ways.get(inner) or Way(always=False))
+    inner = start + len(text) - len(text.lstrip("( \t\r\n"))
+    return ran.way.then(ways.get(start) or ways.get(inner) or Way(always=False))
 
 
 def _runs_as_written(function: Function) -> bool:
@@ -101,21 +103,36 @@ def _name(callee: ast.expr) -> str:
     return callee.attr if isinstance(callee, ast.Attribute) else callee.id if isinstance(callee, ast.Name) else ""
 
 
-def _places(function: Function, file: FileFacts) -> Iterator[tuple[int, ast.AST, Way]]:
-    """Every call and `raise` of a function, with where it starts in the function's file."""
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A call or a `raise` statement."""
+
+    offset: int
+    """From the start of the function."""
+    called: str
+    """The name, or the attribute, that is called; '' of what has none."""
+    way: Way
+
+
+def _places(function: Function, file: FileFacts) -> tuple[_Place, ...]:
+    """Every call and `raise` of a function."""
     text = file.cut(function.span)
     # below `if 1:`, so that an indented function need not be dedented (which would change its strings)
     head, tail = ("(", "\n)") if function.is_lambda else (f"if 1:\n{function.indent}", "") if function.indent else ("", "")
-    source = head + text + tail
+    return _places_in(head + text + tail, len(head))
+
+
+@lru_cache(maxsize=2048)  # many ask of the same functions: the decision, the rules, and both for another start method
+def _places_in(source: str, head: int) -> tuple[_Place, ...]:
     try:
         tree = ast.parse(source)
     except SyntaxError:  # newer syntax than the running Python: nothing is known
-        return
-    starts = Lines(source).starts
-    lines = [source[start:end].encode() for start, end in zip(starts, [*starts[1:], len(source)], strict=True)]
-    for node, way in _body(tree):
-        column = len(lines[node.lineno - 1][: node.col_offset].decode())
-        yield function.span.start - len(head) + starts[node.lineno - 1] + column, node, way
+        return ()
+    places = Places(source)
+    return tuple(
+        _Place(places.offset(node.lineno, node.col_offset) - head, _name(node.func) if isinstance(node, ast.Call) else "", way)
+        for node, way in _body(tree)
+    )
 
 
 def _body(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, Way]]:
