@@ -18,6 +18,7 @@ import argparse
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -183,8 +184,7 @@ def _download(package: str, suite: str, scratch: Path) -> list[Path]:
 START = """\
 #!/bin/sh
 # Starts it with the C library that came with it. --argv0 makes this file sys.executable, which workers are started by.
-usr=$(dirname "$(dirname "$(readlink -f "$0")")")
-exec "$usr/{loader}" --argv0 "$usr/bin/{name}" --library-path "$usr/{libraries}" "$usr/bin/{name}.elf" "$@"
+exec {loader} --argv0 {name} --library-path {libraries} {name}.elf "$@"
 """
 
 
@@ -196,14 +196,15 @@ def _unpack(packages: list[Path], version: str, home: Path, scratch: Path) -> Pa
     loaders = sorted(usr.glob("lib/*/ld-linux*.so*"))
     if not (usr / "bin" / name).is_file() or not loaders:
         raise Impossible(f"the packages hold no {name} for {platform.machine()}")
-    loader = loaders[0].relative_to(usr)
     (usr / "bin" / name).rename(usr / "bin" / f"{name}.elf")
-    start = usr / "bin" / name
-    start.write_text(START.format(loader=loader, libraries=loader.parent, name=name))
-    start.chmod(0o755)
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(root, home, symlinks=True)
-    return home / "usr" / "bin" / name
+    start, loader = home / "usr" / "bin" / name, home / loaders[0].relative_to(root)
+    # plain paths: a command substitution would be one more process, which complains when a pool kills its workers
+    paths = {"loader": loader, "libraries": loader.parent, "name": start}
+    start.write_text(START.format(**{key: shlex.quote(str(path)) for key, path in paths.items()}))
+    start.chmod(0o755)
+    return start
 
 
 if __name__ == "__main__":
