@@ -100,15 +100,14 @@ BORROWED: tuple[bytes, ...] = tuple(f".{method}(".encode() for method in sorted(
 """What a file that names no pool module calls on a pool that another file of the project made. `.map(` alone says too little."""
 
 LEAF_NAMES: frozenset[str] = frozenset(
-    {api.name.rpartition(".")[2] for api in _TABLE if api.workers != "thread"} | {"Pool", "get_context", "set_start_method"}
+    {api.name.rpartition(".")[2] for api in _TABLE if api.workers != "thread"} | {"Pool", "set_start_method"}
 )
-"""A file in which none of these occurs as a name, attribute or import cannot make or configure a process pool; to run_in_executor
-it may give one that another file makes."""
+"""A file in which none of these occurs as a name, attribute or import cannot make or configure a process pool. To run_in_executor
+it may give one that another file makes; what get_context gives makes one by its Pool."""
 
 PARTS: tuple[bytes, ...] = (
     b"Pool",
     b"xecutor",
-    b"get_context",
     b"set_start_method",
     b".imap",
     b".starmap(",
