@@ -63,7 +63,8 @@ FINDING = {
     "code": STR, "name": STR, "severity": one_of("error", "warning", "info"), "confidence": one_of("certain", "likely"),
     "message": STR,
     "line": INT, "column": INT, "end_line": INT, "end_column": INT, "cell": (INT, NONE), "site": (INT, NONE), "url": (STR, NONE),
-    "suppressed": BOOL, "baselined": BOOL, "related": [{"path": STR, "line": INT, "column": INT, "message": STR, "cell": (INT, NONE)}],
+    "suppressed": BOOL, "baselined": BOOL,
+    "related": [{"path": STR, "line": INT, "column": INT, "message": STR, "cell": (INT, NONE)}],
     "fix": (FIX, NONE),
 }  # fmt: skip
 SUMMARY = {

@@ -1,6 +1,7 @@
 """Whether the program counts on a point's failure.
 
-Knows the spelling of what expects or swallows an exception in a `with`, and what handlers catch. Must never know a rule or a pool.
+Knows the spelling of what expects or swallows an exception in a `with`, and what handlers catch. Must never know a rule or
+a pool.
 """
 
 from __future__ import annotations

@@ -85,14 +85,14 @@ def _touched(move: Move, first: Point) -> Iterator[Piece]:
     text = file.text[between.start : between.end]
     for function in move.worker_code:
         cached = any((each.api or each.text).rpartition(".")[2] in ("lru_cache", "cache") for each in function.decorators)
-        if cached and (match := re.search(rf"\b{re.escape(function.name)}\s*\(", text)) is not None:
-            where = Span(between.start + match.start(), between.start + match.end())
+        if cached and (called := re.search(rf"\b{re.escape(function.name)}\s*\(", text)) is not None:
+            where = Span(between.start + called.start(), between.start + called.end())
             yield blocked("state-changed-before-first-submit", where, f"the cache of `{function.name}` is filled here")
     data = {name for name in read if any(use.how == "assign" and use.binding == "data" for use in file.globals.get(name, ()))}
     for name in sorted(data):
-        match = re.search(rf"(?<![\w.]){re.escape(name)}\s*[.\[]", text)
-        if match is not None:
-            where = Span(between.start + match.start(), between.start + match.end())
+        used = re.search(rf"(?<![\w.]){re.escape(name)}\s*[.\[]", text)
+        if used is not None:
+            where = Span(between.start + used.start(), between.start + used.end())
             yield blocked("state-changed-before-first-submit", where, f"`{name}`, which the workers read, may be changed here")
 
 
