@@ -155,8 +155,10 @@ def test_nothing_survives(tmp_path: Path, wait: float, status: str, method: Meth
 
 def test_an_unexpected_hang_is_given_more_time(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text("import time; time.sleep(1); print('slow machine')")
-    assert run(tmp_path, Path("bad.py"), HERE, "fork", limit=0.5) == Outcome("exit 0", ("slow machine",))
+    ended = Outcome("exit 0", ("slow machine",))
+    assert run(tmp_path, Path("bad.py"), HERE, "fork", limit=0.5) == ended
     assert run(tmp_path, Path("bad.py"), HERE, "fork", [Outcome(HANGS)], limit=0.5).status == HANGS
+    assert run(tmp_path, Path("bad.py"), HERE, "fork", [Outcome(HANGS, ("so far",))], limit=0.5) == ended
 
 
 def test_what_varies_is_taken_out(tmp_path: Path) -> None:
