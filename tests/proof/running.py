@@ -46,8 +46,8 @@ def run(
 ) -> Outcome:
     """Runs `program` (relative to `folder`) in a fresh copy of `folder`. `method` 'default': the interpreter's own.
 
-    A program that still runs after `limit` seconds hangs when it has done until then what is `expected` of a hang; otherwise it is
-    run again with PATIENCE: on a busy machine it may not have come so far.
+    A program that still runs after `limit` seconds hangs when it has done until then what is `expected` of a hang; otherwise it
+    is run again with PATIENCE: on a busy machine it may not have come so far.
     """
     outcome = _run_once(folder, program, interpreter, method, limit)
     if outcome.status == HANGS and outcome not in expected:
