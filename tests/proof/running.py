@@ -25,7 +25,7 @@ __all__ = ["HANGS", "LIMIT", "METHODS", "PATIENCE", "Method", "Outcome", "except
 LIMIT = 3.0
 """Seconds after which a program is said to hang."""
 
-PATIENCE = 15.0
+PATIENCE = 30.0
 """Seconds before a hang that nobody expected is believed: a busy machine is slow, too."""
 
 LINES = 6
