@@ -147,3 +147,29 @@ def test_every_name_has_a_pair() -> None:
     """No blocker and no caveat without two programs that run."""
     shown = {name for pair in ALL for name in pair.expected.names}
     assert set(BLOCKERS) | set(CAVEATS) == shown
+
+
+TWO_POOLS_AND_ONE_NAME = """\
+from multiprocessing import Pool
+
+
+def main(xs):
+    tasks = items = inputs = jobs = arguments = xs
+    with Pool(2) as pool:
+        first = pool.map(abs, reversed(xs))
+    with Pool(2) as pool:
+        second = pool.map(abs, reversed(xs))
+    return first, second
+"""
+
+
+def test_what_is_planned_and_not_moved_is_told(place: Path) -> None:
+    """Each pool is ready, and both need the one name that is free for a list: what is left over is a problem, not a silence."""
+    (place / "program.py").write_text(TWO_POOLS_AND_ONE_NAME, "utf-8")
+    (place / "pyproject.toml").write_text("[tool.poolaudit]\n", "utf-8")
+    assert [plan.status for plan in planned(MigrationRun(["program.py"], config.load("."), "executor"))] == ["ready", "ready"]
+    (file,) = MigrationRun(["program.py"], config.load("."), "executor").moved()
+    (problem,) = file.problems
+    assert len(file.steps) == 1
+    assert problem.message.startswith("not migrated: ")
+    assert problem.line == file.after.splitlines().index("    with Pool(2) as pool:") + 1

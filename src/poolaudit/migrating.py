@@ -7,7 +7,6 @@ command line.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -78,8 +77,10 @@ class Migration:
         self._project = project
         self.text = source.text
         self.problems: list[Problem] = []
-        self._skipped: set[tuple[str, int]] = set()
-        """Pools that were refused or rolled back: text of the construction and which of its like."""
+        self._skipped: set[int] = set()
+        """Pools that were refused or rolled back, by their number: a step makes none more or less."""
+        self._promised: set[int] | None = None
+        """Pools that could be moved before the first step."""
 
     def planned(self, *, verified: bool = False) -> Planned:
         """The plans for the text as it is now. `verified`: what the gate refuses is blocked; each pool is rewritten for that."""
@@ -107,18 +108,36 @@ class Migration:
         self.problems += (each for each in planned.problems if each not in self.problems)
         if planned.facts is None:
             return None
-        for plan in planned.plans:
-            wanted = plan.status == "ready" or (plan.status == "caveats" and self._unsafe)
-            if not wanted or _identity(plan, planned.facts) in self._skipped:
+        left = [plan for plan in planned.plans if _number(plan, planned.facts) not in self._skipped]
+        if self._promised is None:
+            self._promised = {_number(plan, planned.facts) for plan in left if self._is_wanted(plan)}
+        for plan in left:
+            if not self._is_wanted(plan):
                 continue
             after = self._rewritten(plan, planned.facts)
-            row = Lines(self.text).line(planned.facts.sites[plan.site].point.span.start)
-            line, cell = counted(planned.source, row)
             if isinstance(after, str):
+                line, cell = self._line(plan, planned)
                 return Step(plan, line, cell, self.text, after)
-            self.problems.append(Problem(REFUSED, f"not migrated: {after.message}", self._source.name, line, cell=cell))
-            self._skipped.add(_identity(plan, planned.facts))
+            self._refuse(plan, planned, after.message)
+        for plan in left:
+            if _number(plan, planned.facts) in self._promised - self._skipped:
+                why = plan.blockers[0].message if plan.blockers else plan.caveats[0].message
+                self._refuse(plan, planned, f"with what was moved before it, {why}")
         return None
+
+    def _is_wanted(self, plan: Plan) -> bool:
+        return plan.status == "ready" or (plan.status == "caveats" and self._unsafe)
+
+    def _refuse(self, plan: Plan, planned: Planned, why: str) -> None:
+        """A pool that was planned and is not moved: said once."""
+        line, cell = self._line(plan, planned)
+        self.problems.append(Problem(REFUSED, f"not migrated: {why}", self._source.name, line, cell=cell))
+        if planned.facts is not None:
+            self._skipped.add(_number(plan, planned.facts))
+
+    def _line(self, plan: Plan, planned: Planned) -> tuple[int, int | None]:
+        start = planned.facts.sites[plan.site].point.span.start if planned.facts is not None else 0
+        return counted(planned.source, Lines(self.text).line(start))
 
     def take(self, step: Step) -> None:
         """Goes on from the text after a step."""
@@ -128,7 +147,7 @@ class Migration:
         """Leaves the pool of a step alone from now on."""
         planned = self.planned()
         if planned.facts is not None:
-            self._skipped.add(_identity(step.plan, planned.facts))
+            self._skipped.add(_number(step.plan, planned.facts))
 
     def _rewritten(self, plan: Plan, facts: FileFacts) -> str | verify.Rejection:
         """The new text, when it passes the gate."""
@@ -197,8 +216,6 @@ def migrated(migration: Migration) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _identity(plan: Plan, facts: FileFacts) -> tuple[str, int]:
-    """Knows a pool again when the text around it has changed: its construction, and which of its like it is."""
-    own: Sequence[str] = [facts.cut(site.point.span) for site in facts.sites if not site.foreign and site.index < plan.site]
-    text = facts.cut(facts.sites[plan.site].point.span)
-    return text, own.count(text)
+def _number(plan: Plan, facts: FileFacts) -> int:
+    """Which of the file's own pools it is, from 0 in the order of the text."""
+    return sum(not site.foreign and site.index < plan.site for site in facts.sites)

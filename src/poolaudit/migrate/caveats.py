@@ -21,6 +21,10 @@ CAVEATS: dict[str, str] = {
     "callback-after-result": "the callback runs after result() returns; that of a Pool runs before get() does",
     "ordered-results": "results come in the order of the tasks: the first one waits for the first task",
     "default-thread-count": "where the number of threads is None, ThreadPoolExecutor has up to 32, four more than there are CPUs",
+    "workers-start-late": "workers are forked at the first task instead of when the pool is built: they inherit what is opened,"
+    " started or loaded in between",
+    "workers-start-early": "workers are forked when the pool is built instead of at the first task: they do not have what is"
+    " opened, started or loaded in between",
     "no-chunks": "ThreadPool runs neighbouring tasks one after the other in a thread, ThreadPoolExecutor each where one is free",
     "worker-names": "workers have other names (ForkProcess-1 for ForkPoolWorker-1, ThreadPoolExecutor-0_0 for Thread-1);"
     " processes of a Pool are daemons, those of an executor are not",

@@ -7,10 +7,12 @@ those of the other do not. Knows globals and calls that change the process. Must
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from poolaudit.facts import FileFacts, Function, GlobalUse, Point, Span
+from poolaudit.migrate.between import Stretch, is_uneventful, stretches
 from poolaudit.migrate.blockers import blocked
+from poolaudit.migrate.caveats import caveat
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Piece
 
@@ -30,6 +32,7 @@ _INHERITED = re.compile(
 )
 """What every kind of worker inherits when it starts; an executor starts some of them later, on demand."""
 
+_SHARED = re.compile(r"\bredirect_std(?:out|err)\(|\.setLevel\(")
 _FORKED = re.compile(r"\bredirect_std(?:out|err)\(|\.setLevel\(|^[ \t]*(?:import|from)\s", re.MULTILINE)
 """What a forked worker inherits besides."""
 
@@ -40,6 +43,10 @@ def state_changes(move: Move) -> Iterator[Piece]:
     if move.is_thread or all(operation.point.span.path for operation in site.operations):
         return
     yield from _inherited_later(move)
+    workers = {function.id for function in _workers(move)}
+    elsewhere = [stretch for stretch in stretches(move) if stretch.scope not in workers]
+    for stretch in elsewhere:
+        yield from _mentioned(move, stretch, _INHERITED)
     if "fork" not in move.settings.start_methods(site, file):
         return
     first = min(
@@ -50,6 +57,7 @@ def state_changes(move: Move) -> Iterator[Piece]:
             yield blocked(
                 "state-changed-before-first-submit", call.point.span, f"`{call.api}` runs before the first task is submitted"
             )
+    yield from _elsewhere(move, first, elsewhere)
     yield from _locks(move)
     yield from _touched(move, first)
     read = {use.name for function in _workers(move) for use in function.globals if use.how != "assign"}
@@ -57,6 +65,25 @@ def state_changes(move: Move) -> Iterator[Piece]:
         for write in file.globals.get(name, ()):
             if _is_late(write, move, first):
                 yield blocked("state-changed-before-first-submit", write.span, f"`{name}`, which the workers read, is set here")
+
+
+def _elsewhere(move: Move, first: Point, found: Sequence[Stretch]) -> Iterator[Piece]:
+    """What other functions are seen to change in between; and a name for what is not seen, where the first task is in one."""
+    for stretch in found:
+        for call in move.file.library_calls:
+            inside = call.point.scope == stretch.scope and call.point.span in stretch.span
+            if inside and call.api in _CHANGES and call.api != "threading.Lock":
+                message = f"`{call.api}` runs between the construction and the first task"
+                yield blocked("state-changed-before-first-submit", call.point.span, message)
+        yield from _mentioned(move, stretch, _SHARED)
+    if first.scope != move.site.point.scope and not is_uneventful(move, found):
+        yield caveat("workers-start-late" if move.site.kind == "pool" else "workers-start-early")
+
+
+def _mentioned(move: Move, stretch: Stretch, changes: re.Pattern[str]) -> Iterator[Piece]:
+    for match in changes.finditer(move.file.text, stretch.span.start, stretch.span.end):
+        where = Span(match.start(), match.end())
+        yield blocked("state-changed-before-first-submit", where, "this changes between the construction and the first task")
 
 
 def _inherited_later(move: Move) -> Iterator[Piece]:

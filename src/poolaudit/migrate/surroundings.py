@@ -52,6 +52,10 @@ class Surroundings:
         """The call expression of exactly these characters."""
         return self._calls.get(span)
 
+    def calls_in(self, span: Span) -> Iterator[ast.Call]:
+        """The calls that stand wholly in some text."""
+        return (call for place, call in self._calls.items() if place in span)
+
     def span(self, node: ast.stmt | ast.expr) -> Span:
         return self._places.span(node)
 

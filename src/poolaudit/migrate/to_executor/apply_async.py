@@ -201,9 +201,9 @@ def _is_append(argument: Argument) -> bool:
 
 def _done_definition(move: Move, operation: Operation, errors: bool) -> Iterator[Piece]:
     end = newline(move.file)
-    errors = (
-        errors or "error_callback" in move.file.text or any("error_callback" in _given(each) for each in move.site.operations)
-    )
+    # the pools of a file share the definition, and are moved one after the other
+    of_all = (each for site in move.file.sites for each in site.operations if each.method == "apply_async")
+    errors = errors or "error_callback" in move.file.text or any("error_callback" in _given(each) for each in of_all)
     short = (
         f"def {DONE}(callback):",
         "    def done(future):",
