@@ -5,8 +5,6 @@ Knows the shapes of facts, findings and reports. Must never survey anything: the
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from poolaudit.edits import Caveat, Edit, Fix
 from poolaudit.facts import Evidence, FileFacts, Function, Handle, Operation, Parameters, Point, PoolSite, Span, Statement, Value
 from poolaudit.readiness import Ready, Reason
@@ -167,7 +165,7 @@ LAMBDA = Reported(
     edits=(Edit(0, 0, "def f(row): return row\n"),),
 )
 BREAKS = Ready((Reason("break", INHERITED.name, INHERITED.finding.message, INHERITED.finding.where, INHERITED.code),))
-HIDDEN = replace(LAMBDA, code="PA502", name="unread-map", suppressed=True, fix=None, edits=())
+HIDDEN = LAMBDA._replace(code="PA502", name="unread-map", suppressed=True, fix=None, edits=())
 
 LOAD = FileReport(
     "src/load.py",
@@ -183,5 +181,5 @@ LOAD = FileReport(
 )
 OLD = FileReport("legacy/old.py", None, problems=(Problem("PA001", "Python 2 print statement", "legacy/old.py", 2, 7),))
 RUN = Report(files=(OLD, LOAD), problems=(), targets=((3, 10), (3, 14)), files_scanned=214, candidates=11, seconds=1.25)
-CLEAN = replace(RUN, files=(replace(LOAD, findings=(HIDDEN,), readiness=(Ready(), Ready())),))
-EMPTY = replace(RUN, files=(), candidates=0)
+CLEAN = RUN._replace(files=(LOAD._replace(findings=(HIDDEN,), readiness=(Ready(), Ready())),))
+EMPTY = RUN._replace(files=(), candidates=0)

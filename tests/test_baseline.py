@@ -16,6 +16,7 @@ from poolaudit import baseline, config, engine
 from poolaudit.config import ConfigError
 from poolaudit.report import Report, concise, text
 from poolaudit.report import json as contract
+from poolaudit.rewrite import rewrite as rewrite_files
 from test_end_to_end import poolaudit
 
 HEAD = "from concurrent.futures import ProcessPoolExecutor\n\n\ndef work(item):\n    return 1 / item\n\n\n"
@@ -275,12 +276,12 @@ def test_what_is_recorded_is_not_fixed_unless_asked(place: Path) -> None:
     write("a.py", program(LOST))
     record()
     write("b.py", program(LOST))
-    assert [each.path for each in engine.rewrite(["."], settings(baseline="base.json")).patches] == ["b.py"]
-    everything = engine.rewrite(["."], settings(baseline="base.json", no_baseline=True))
+    assert [each.path for each in rewrite_files(["."], settings(baseline="base.json")).patches] == ["b.py"]
+    everything = rewrite_files(["."], settings(baseline="base.json", no_baseline=True))
     assert [each.path for each in everything.patches] == ["a.py", "b.py"]
     # of equal ones as many are left alone as are recorded
     write("a.py", program(LOST, LOST))
-    after = engine.rewrite(["a.py"], settings(baseline="base.json")).patches[0].after
+    after = rewrite_files(["a.py"], settings(baseline="base.json")).patches[0].after
     assert after == program(LOST, f"list({LOST})")
 
 

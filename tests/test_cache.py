@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,9 @@ from poolaudit import cache, catalog, config, discover, engine, executors, judge
 from poolaudit.cache import FOLDER
 from poolaudit.facts import FileFacts
 from poolaudit.report import FileReport, Report, concise, json, text
+from poolaudit.rewrite import rewrite as rewrite_files
 from poolaudit.rule import Finding, Rule
+from poolaudit.run import Means
 from poolaudit.settings import Settings
 
 FILES = {
@@ -69,7 +70,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(cache, "INDEXED", 0)
+    monkeypatch.setattr(discover, "FEW", 0)
     monkeypatch.setattr(cache, "SETTLED", -(10**10))
     for path, content in FILES.items():
         write(path, content)
@@ -79,7 +80,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def audit(*paths: str, cached: bool = True, jobs: int = 1, **options: Any) -> Report:
     chosen = config.override(config.load("."), **options)
     private = Path("../private").absolute() if cached else None
-    return replace(engine.audit(paths or (".",), chosen, means=engine.Means(jobs, private=private)), seconds=0)
+    return engine.audit(paths or (".",), chosen, means=Means(jobs, private=private))._replace(seconds=0)
 
 
 def rendered(report: Report) -> tuple[str, ...]:
@@ -469,7 +470,7 @@ def test_an_interrupted_run_keeps_what_it_has_done(project: Path, judged: list[s
         if done == 2:
             raise KeyboardInterrupt
 
-    means = engine.Means(private=Path("../private").absolute())
+    means = Means(private=Path("../private").absolute())
     with pytest.raises(KeyboardInterrupt):
         engine.audit(["."], config.load("."), progress=stop, means=means)
     assert judged == CANDIDATES[:2]
@@ -481,16 +482,16 @@ def test_an_interrupted_run_keeps_what_it_has_done(project: Path, judged: list[s
 
 
 def test_fixes_are_made_as_without_it(project: Path, judged: list[str]) -> None:
-    means = engine.Means(private=Path("../private").absolute())
+    means = Means(private=Path("../private").absolute())
     chosen = config.load(".")
-    plain = engine.rewrite(["."], chosen, unsafe=True)
+    plain = rewrite_files(["."], chosen, unsafe=True)
     audit()
-    cached = engine.rewrite(["."], chosen, unsafe=True, means=means)
+    cached = rewrite_files(["."], chosen, unsafe=True, means=means)
     assert plain.patches == cached.patches != ()
-    assert rendered(replace(cached.report, seconds=0)) == rendered(replace(plain.report, seconds=0))
-    written = engine.rewrite(["."], chosen, unsafe=True, write=True, means=means)
+    assert rendered(cached.report._replace(seconds=0)) == rendered(plain.report._replace(seconds=0))
+    written = rewrite_files(["."], chosen, unsafe=True, write=True, means=means)
     assert written.report.changed
-    assert engine.rewrite(["."], chosen, unsafe=True, means=means).patches == ()
+    assert rewrite_files(["."], chosen, unsafe=True, means=means).patches == ()
     same()
 
 
@@ -499,8 +500,8 @@ def test_what_has_no_fix_is_not_judged_again(project: Path, judged: list[str]) -
     write("app/user.py", FILES["lib.py"])
     audit()
     judged.clear()
-    means = engine.Means(private=Path("../private").absolute())
-    assert engine.rewrite(["."], config.load("."), means=means).patches == ()
+    means = Means(private=Path("../private").absolute())
+    assert rewrite_files(["."], config.load("."), means=means).patches == ()
     assert judged == []
 
 

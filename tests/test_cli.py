@@ -12,19 +12,20 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from poolaudit import __version__, cli, config, engine, source
+from poolaudit import __version__, cli, config, engine, rewrite, source
 from poolaudit.catalog import rules
 from poolaudit.report import Problem, Report
+from poolaudit.run import ALONE, Means
 from sample import CLEAN, EMPTY, INHERITED, LOAD, RUN, TEXT
 
-FOUND = replace(RUN, files=(LOAD,))
-WARNING = replace(RUN, files=(replace(LOAD, findings=(INHERITED,)),))
+FOUND = RUN._replace(files=(LOAD,))
+WARNING = RUN._replace(files=(LOAD._replace(findings=(INHERITED,)),))
 
 
 @dataclass
@@ -54,29 +55,29 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     def invoke(*arguments: str, report: Report = EMPTY, changes: bool = False, data: bytes = b"") -> Result:
         asked: dict[str, Any] = {}
 
-        def audit(paths: Any, settings: config.Config, *, progress: Any = None, means: engine.Means = engine.ALONE) -> Report:
+        def audit(paths: Any, settings: config.Config, *, progress: Any = None, means: Means = ALONE) -> Report:
             asked.update(paths=tuple(paths), config=settings, means=means)
             return report
 
-        def rewrite(
+        def rewritten(
             paths: Any,
             settings: config.Config,
             *,
             unsafe: bool = False,
             write: bool = False,
             progress: Any = None,
-            means: engine.Means = engine.ALONE,
+            means: Means = ALONE,
         ) -> Any:
             asked.update(paths=tuple(paths), config=settings, unsafe=unsafe, write=write)
             before = source.from_text("x = 1\r\n", "a.py")
-            patches = (engine.FilePatch(before, "x = 2\r\n", LOAD.findings[:1]),) if changes else ()
-            return engine.Rewrite(report, patches)
+            patches = (rewrite.FilePatch(before, "x = 2\r\n", LOAD.findings[:1]),) if changes else ()
+            return rewrite.Rewrite(report, patches)
 
         monkeypatch.setattr(engine, "audit", audit)
-        monkeypatch.setattr(engine, "rewrite", rewrite)
+        monkeypatch.setattr(rewrite, "rewrite", rewritten)
         monkeypatch.setattr(engine, "audit_stdin", lambda data, name, settings: audit([name, data], settings))
         monkeypatch.setattr(
-            engine, "rewrite_stdin", lambda data, name, settings, unsafe=False: rewrite([name, data], settings, unsafe=unsafe)
+            rewrite, "rewrite_stdin", lambda data, name, settings, unsafe=False: rewritten([name, data], settings, unsafe=unsafe)
         )
         streams = {"stdin": io.BytesIO(data), "stdout": io.BytesIO(), "stderr": io.BytesIO()}
         with monkeypatch.context() as patch:
@@ -178,9 +179,9 @@ def test_options_reach_the_configuration(run: Run) -> None:
 
 
 def test_how_the_work_is_done(run: Run, tmp_path: Path) -> None:
-    assert run("scan", "--no-cache").asked["means"] == engine.Means(jobs=None)
+    assert run("scan", "--no-cache").asked["means"] == Means(jobs=None)
     chosen = run("scan", "--no-cache", "-j", "2", "--executor", "loky").asked["means"]
-    assert chosen == engine.Means(jobs=2, executor="loky")
+    assert chosen == Means(jobs=2, executor="loky")
     private = run("scan").asked["means"].private
     assert private is not None
     assert private.is_absolute()
@@ -320,7 +321,7 @@ def test_advise_without_pools_says_so(run: Run) -> None:
 
 
 def test_advise_tells_problems(run: Run) -> None:
-    broken = replace(EMPTY, problems=(Problem("PA001", "does not exist", "gone.py"),))
+    broken = EMPTY._replace(problems=(Problem("PA001", "does not exist", "gone.py"),))
     result = run("advise", "gone.py", report=broken)
     assert result.exit_code == 2
     assert "gone.py: PA001 [error] does not exist" in result.stderr
@@ -454,6 +455,26 @@ def test_heavy_modules_stay_out_until_they_are_needed(tmp_path: Path) -> None:
         [sys.executable, "-c", program, *heavy], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.stdout == "All clean: no process pools in 1 file\n[]\n"
+
+
+ALL_OF_A_CLEAN_RUN = (
+    "cli config discover disk engine layout pending report report.lines report.summary report.terminal report.text run selection "
+    "settings source stack survey survey.families"
+)
+
+
+def test_what_a_clean_run_imports(tmp_path: Path) -> None:
+    """Every commit pays for it. Their records are named tuples: to define a dataclass costs a tenth of Python's own start."""
+    (tmp_path / "a.py").write_text("x = 1\n", "utf-8")
+    program = (
+        "import sys\nfrom poolaudit.cli import main\n"
+        "try:\n    main(['scan', 'a.py'])\n"
+        "finally:\n    print(*sorted(name for name in sys.modules if name.startswith('poolaudit.')))\n"
+        "    print({'dataclasses', 'hashlib', 'hmac', 'pickle', 'tomllib', 'importlib.util'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    expected = " ".join(f"poolaudit.{name}" for name in ALL_OF_A_CLEAN_RUN.split())
+    assert done.stdout == f"All clean: no process pools in 1 file\n{expected}\nset()\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX pipes")

@@ -19,6 +19,8 @@ from poolaudit.config import ConfigError
 from poolaudit.edits import Edit, Fix, ImportRequest, insert
 from poolaudit.facts import FileFacts, PoolSite, Span
 from poolaudit.report import FileReport, Report
+from poolaudit.rewrite import Rewrite, rewrite_stdin
+from poolaudit.rewrite import rewrite as rewrite_files
 from poolaudit.rule import Finding, Rule
 from poolaudit.settings import Settings
 from poolaudit.source import from_text, read
@@ -458,9 +460,9 @@ def test_audit_source_does_not_ask_the_gate(project: Path) -> None:
 # --- rewriting
 
 
-def rewrite(*rules: Rule, only: Callable[..., None], unsafe: bool = False, write: bool = False, **options: Any) -> engine.Rewrite:
+def rewrite(*rules: Rule, only: Callable[..., None], unsafe: bool = False, write: bool = False, **options: Any) -> Rewrite:
     only(*rules)
-    return engine.rewrite(["."], config.override(config.load("."), **options), unsafe=unsafe, write=write)
+    return rewrite_files(["."], config.override(config.load("."), **options), unsafe=unsafe, write=write)
 
 
 HEAD = "from multiprocessing import Pool\n"
@@ -664,9 +666,9 @@ def test_a_bug_in_the_gate_leaves_the_file_alone(
 def test_rewriting_standard_input(project: Path, only: Callable[..., None]) -> None:
     only(finder("PA900", r"\ba\b", to("x")))
     settings = config.load(".")
-    done = engine.rewrite_stdin((HEAD + "a = 1\n").encode(), "pkg/a.py", settings)
+    done = rewrite_stdin((HEAD + "a = 1\n").encode(), "pkg/a.py", settings)
     assert [(patch.path, patch.after) for patch in done.patches] == [("pkg/a.py", HEAD + "x = 1\n")]
-    assert engine.rewrite_stdin(b"a = 1\n", "a.py", settings).patches == ()
+    assert rewrite_stdin(b"a = 1\n", "a.py", settings).patches == ()
     assert not (project / "pkg").exists()
 
 

@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 from poolaudit import config, engine, executors
 from poolaudit.config import ConfigError
 from poolaudit.report import Report, concise, json, text
+from poolaudit.run import Means
 
 PROGRAM = """\
 from multiprocessing import Pool
@@ -46,8 +46,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def audit(executor: str = "", jobs: int | None = 1, progress: Any = None) -> Report:
-    report = engine.audit(["."], config.load("."), progress=progress, means=engine.Means(jobs, executor))
-    return replace(report, seconds=0)
+    report = engine.audit(["."], config.load("."), progress=progress, means=Means(jobs, executor))
+    return report._replace(seconds=0)
 
 
 def rendered(report: Report) -> tuple[str, ...]:

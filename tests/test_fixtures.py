@@ -19,6 +19,7 @@ import pytest
 from poolaudit import catalog, config, engine
 from poolaudit.report import Report
 from poolaudit.report import text as text_report
+from poolaudit.rewrite import rewrite as rewrite_files
 from poolaudit.source import read
 from poolaudit.transcript import Cell
 from proof.fixture import CHANGES, ON_REQUEST, Fixture, Version, fixtures
@@ -116,13 +117,13 @@ def test_fix(fixture: Fixture, place: Path) -> None:
     assert offered == (rule.fix != "none")
     if not offered:
         return
-    rewrite = engine.rewrite(["."], only(fixture), unsafe=True, write=True)
+    rewrite = rewrite_files(["."], only(fixture), unsafe=True, write=True)
     assert said(rewrite.report) == []
     bad, good = fixture.source("bad"), fixture.source("good")
     assert bad is not None
     assert good is not None
     assert texts(place / bad.name) == texts(good)
-    assert engine.rewrite(["."], only(fixture), unsafe=True).patches == ()
+    assert rewrite_files(["."], only(fixture), unsafe=True).patches == ()
 
 
 def test_every_rule_has_a_fixture_and_every_fixture_a_rule() -> None:

@@ -23,6 +23,7 @@ from poolaudit.magics import python
 from poolaudit.notebook import CellLines, NotANotebook, Unwritable, parse
 from poolaudit.report import Report, concise, text
 from poolaudit.report import json as contract
+from poolaudit.rewrite import rewrite as rewrite_files
 from poolaudit.rules.startup.notebook_task import RULE
 from poolaudit.settings import Settings
 from poolaudit.survey import survey_file
@@ -471,7 +472,7 @@ def test_advice_is_asked_for_by_cell_and_line(place: Path) -> None:
 
 def test_a_cell_may_await_and_be_fixed(place: Path) -> None:
     (place / "a.ipynb").write_text(document(IMPORT, "await sleep(1)", UNREAD))
-    rewrite = engine.rewrite(["."], config.load("."))
+    rewrite = rewrite_files(["."], config.load("."))
     assert [patch.contents[1] for patch in rewrite.patches] == [document(IMPORT, "await sleep(1)", READ)]
     assert lines(rewrite.report) == []
 
@@ -487,7 +488,7 @@ def test_a_fix_over_several_cells_is_not_offered(place: Path) -> None:
     report = scanned(select=["PA401"])
     assert "PA401" in concise.render(report)
     assert "= no fix: cell 2 would be no Python by itself" in text.render(report)
-    assert engine.rewrite(["."], config.override(config.load("."), select=["PA401"]), unsafe=True).patches == ()
+    assert rewrite_files(["."], config.override(config.load("."), select=["PA401"]), unsafe=True).patches == ()
 
 
 # --- PA309: forms that its fixture has no room for

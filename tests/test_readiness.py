@@ -6,7 +6,6 @@ Knows small programs, and rules that speak under some start method or Python.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -717,7 +716,7 @@ def test_any_rule_that_3_14_makes_speak_counts(asked: Rule, forkserver: str, spa
 def test_only_start_methods_of_the_platforms_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog, "rules", lambda: (rule("spawn", "forkserver"),))
     for platforms, states in ((("linux",), ("break", "unaffected")), (("macos",), ("unaffected", "break"))):
-        chosen = replace(CONFIG, settings=replace(CONFIG.settings, platforms=platforms))
+        chosen = CONFIG._replace(settings=CONFIG.settings._replace(platforms=platforms))
         (found,) = engine.audit_source(from_text(POOL, "app.py"), chosen).readiness
         assert found is not None
         assert (found.state("forkserver"), found.state("spawn")) == states

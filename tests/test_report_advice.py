@@ -49,20 +49,20 @@ def test_branches_not_taken_are_told_when_verbose() -> None:
 def test_why_3_14_may_change_a_pool_where_no_rule_says_so() -> None:
     unseen = Reason("change", "not seen", "`f` is not seen", None)
     spawned = replace(unseen, state="break", because="it is spawned", methods=("spawn",))
-    pools = advice.advised(replace(RUN, files=(replace(LOAD, readiness=(Ready((unseen, spawned)), Ready())),)))
+    pools = advice.advised(RUN._replace(files=(LOAD._replace(readiness=(Ready((unseen, spawned)), Ready())),)))
     assert "  Python 3.14: may change under its default start method: `f` is not seen\n" in advice.text(pools)
     assert "\nPython 3.14: may change under its default start method: `f` is not seen.\n" in advice.markdown(pools)
     assert "  Python 3.14: unaffected\n" in advice.text(pools)
 
 
 def test_a_pool_without_findings_leads_to_the_tree() -> None:
-    quiet = advice.advised(replace(RUN, files=(replace(LOAD, findings=()),)))
+    quiet = advice.advised(RUN._replace(files=(LOAD._replace(findings=()),)))
     assert advice.text(quiet[:1]).endswith("  next: poolaudit explain --tree\n")
 
 
 def test_thread_pools_are_not_advised() -> None:
-    threads = replace(LOAD, decisions=(KEEP, None), readiness=(BREAKS, None))
-    assert [each.line for each in advice.advised(replace(RUN, files=(threads,)))] == [12]
+    threads = LOAD._replace(decisions=(KEEP, None), readiness=(BREAKS, None))
+    assert [each.line for each in advice.advised(RUN._replace(files=(threads,)))] == [12]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_markdown_is_one_table_per_pool() -> None:
 
 def test_markdown_cells_hold_no_bars_or_tags() -> None:
     evil = replace(KEEP, reason="a | b <script>")
-    rendered = advice.markdown(advice.advised(replace(RUN, files=(replace(LOAD, decisions=(evil, None)),))))
+    rendered = advice.markdown(advice.advised(RUN._replace(files=(LOAD._replace(decisions=(evil, None)),))))
     assert "a \\| b &lt;script>" in rendered
 
 

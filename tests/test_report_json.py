@@ -104,7 +104,7 @@ def rendered(report: Report) -> Any:
     return json.loads(contract.render(report))
 
 
-WITH_PROBLEM = replace(EMPTY, problems=(Problem("PA001", "no such folder", "gone"),))
+WITH_PROBLEM = EMPTY._replace(problems=(Problem("PA001", "no such folder", "gone"),))
 
 
 @pytest.mark.parametrize("report", [RUN, CLEAN, EMPTY, WITH_PROBLEM])
@@ -148,16 +148,16 @@ def test_migration_records_meet_the_contract() -> None:
 def test_places_count_from_one_in_code_points() -> None:
     source = "é = '\U0001f600'; pool = Pool(8)\n"
     where = Span(source.index("Pool"), source.index("Pool") + 7)
-    found = replace(LAMBDA, finding=replace(LAMBDA.finding, where=where), fix=None)
-    file = replace(LOAD, facts=sample.facts(text=source), decisions=(), readiness=(), findings=(found,))
-    finding = rendered(replace(RUN, files=(file,)))["files"][0]["findings"][0]
+    found = LAMBDA._replace(finding=replace(LAMBDA.finding, where=where), fix=None)
+    file = LOAD._replace(facts=sample.facts(text=source), decisions=(), readiness=(), findings=(found,))
+    finding = rendered(RUN._replace(files=(file,)))["files"][0]["findings"][0]
     assert (finding["line"], finding["column"], finding["end_line"], finding["end_column"]) == (1, 17, 1, 24)
 
 
 def test_related_place_in_another_file() -> None:
-    found = replace(LAMBDA, finding=replace(LAMBDA.finding, related=(Related(Span(5, 6, "other.py"), "there"),)))
+    found = LAMBDA._replace(finding=replace(LAMBDA.finding, related=(Related(Span(5, 6, "other.py"), "there"),)))
     facts = replace(LOAD.facts, other_texts={"other.py": "one\ntwo\n"})
-    related = rendered(replace(RUN, files=(replace(LOAD, facts=facts, findings=(found,)),)))["files"][0]["findings"][0]["related"]
+    related = rendered(RUN._replace(files=(LOAD._replace(facts=facts, findings=(found,)),)))["files"][0]["findings"][0]["related"]
     assert related == [{"path": "other.py", "line": 2, "column": 2, "message": "there", "cell": None}]
 
 
@@ -171,4 +171,4 @@ def test_summary_counts_what_is_not_suppressed() -> None:
 
 def test_file_names_that_are_not_utf8() -> None:
     name = b"caf\xe9.py".decode("utf-8", "surrogateescape")
-    assert rendered(replace(RUN, files=(replace(LOAD, path=name),)))["files"][0]["path"] == "caf\ufffd.py"
+    assert rendered(RUN._replace(files=(LOAD._replace(path=name),)))["files"][0]["path"] == "caf\ufffd.py"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from poolaudit.report import Problem, Report
@@ -11,9 +9,9 @@ from poolaudit.report.summary import active, exit_status, summarize
 from poolaudit.rule import Severity
 from sample import BREAKS, CLEAN, EMPTY, HIDDEN, INHERITED, LAMBDA, LOAD, RUN
 
-FOUND = replace(RUN, files=(LOAD,))
-ONLY_WARNING = replace(RUN, files=(replace(LOAD, findings=(INHERITED,)),))
-ONLY_INFO = replace(RUN, files=(replace(LOAD, findings=(replace(INHERITED, severity="info"),)),))
+FOUND = RUN._replace(files=(LOAD,))
+ONLY_WARNING = RUN._replace(files=(LOAD._replace(findings=(INHERITED,)),))
+ONLY_INFO = RUN._replace(files=(LOAD._replace(findings=(INHERITED._replace(severity="info"),)),))
 
 
 @pytest.mark.parametrize(
@@ -27,7 +25,7 @@ ONLY_INFO = replace(RUN, files=(replace(LOAD, findings=(replace(INHERITED, sever
         (ONLY_INFO, "warning", 0),
         (ONLY_INFO, "info", 1),
         (RUN, "warning", 2),
-        (replace(EMPTY, problems=(Problem("PA001", "no such folder"),)), "error", 2),
+        (EMPTY._replace(problems=(Problem("PA001", "no such folder"),)), "error", 2),
     ],
 )
 def test_exit_status(report: Report, fail_on: Severity, status: int) -> None:
@@ -40,13 +38,13 @@ def test_exit_zero_hides_findings_and_never_problems() -> None:
 
 
 def test_pools_to_fix_first_are_those_with_errors() -> None:
-    twice = replace(RUN, files=(replace(LOAD, findings=(LAMBDA, replace(LAMBDA, code="PA601"), INHERITED, HIDDEN)),))
+    twice = RUN._replace(files=(LOAD._replace(findings=(LAMBDA, LAMBDA._replace(code="PA601"), INHERITED, HIDDEN)),))
     totals = summarize(twice)
     assert (totals.to_fix_first, totals.findings, totals.suppressed) == (1, 3, 1)
 
 
 def test_thread_pools_are_sites_and_no_pools_of_ours() -> None:
-    totals = summarize(replace(RUN, files=(replace(LOAD, decisions=(LOAD.decisions[0], None), readiness=(BREAKS, None)),)))
+    totals = summarize(RUN._replace(files=(LOAD._replace(decisions=(LOAD.decisions[0], None), readiness=(BREAKS, None)),)))
     assert (totals.sites, totals.pools, totals.readiness["unaffected"]) == (2, 1, 0)
 
 

@@ -32,7 +32,7 @@ def marked(source: str, needle: str, label: str = "here", width: int = 80) -> st
 
 
 def test_finding_with_related_places_note_and_fix() -> None:
-    report = replace(RUN, files=(replace(LOAD, findings=(INHERITED,)),))
+    report = RUN._replace(files=(LOAD._replace(findings=(INHERITED,)),))
     assert text.render(report, quiet=True) == (
         "src/load.py:12:10: PA305 inherited-global [warning]  worker `enrich` reads `CACHE`, which only the parent fills\n"
         " 3 | CACHE = {}\n"
@@ -72,7 +72,7 @@ def test_next_commands_are_about_the_worst_finding() -> None:
 def test_clean_is_one_line() -> None:
     assert text.render(CLEAN) == "All clean: 2 pools in 214 files (1 keep, 1 either)\n"
     assert text.render(EMPTY) == "All clean: no process pools in 214 files\n"
-    changing = replace(CLEAN, files=(replace(LOAD, findings=(), readiness=(Ready((UNSEEN,)), Ready())),))
+    changing = CLEAN._replace(files=(LOAD._replace(findings=(), readiness=(Ready((UNSEEN,)), Ready())),))
     assert text.render(changing) == (
         "All clean: 2 pools in 214 files (1 keep, 1 either)\n"
         "Python 3.14: 0 break, 1 may change, 1 unaffected (forkserver; spawn: the same)\n"
@@ -82,7 +82,7 @@ def test_clean_is_one_line() -> None:
 
 def readiness(*ready: Ready, targets: tuple[tuple[int, int], ...] = ((3, 13), (3, 14)), verbose: bool = False) -> list[str]:
     """The lines about Python 3.14."""
-    report = replace(CLEAN, files=(replace(LOAD, findings=(), readiness=ready),), targets=targets)
+    report = CLEAN._replace(files=(LOAD._replace(findings=(), readiness=ready),), targets=targets)
     return text.render(report, verbose=verbose, width=80).partition("\n\n")[0].splitlines()[1:]
 
 
@@ -127,30 +127,30 @@ def test_suppressed_findings_are_silent_and_counted_when_verbose() -> None:
 
 
 def test_problems_without_a_file() -> None:
-    report = replace(EMPTY, problems=(Problem("PA001", "no such folder"), Problem("PA999", "crashed", "a.py", 3)))
+    report = EMPTY._replace(problems=(Problem("PA001", "no such folder"), Problem("PA999", "crashed", "a.py", 3)))
     assert text.render(report).splitlines()[:3] == ["PA001 [error]  no such folder", "", "a.py:3: PA999 [error]  crashed"]
     assert "2 problems: this report is not complete" in text.render(report)
 
 
 def test_fixes_that_were_applied_are_told() -> None:
-    assert "Fixed 3 findings in 2 files: a.py, b.py" in text.render(replace(EMPTY, changed=("a.py", "b.py"), fixes_applied=3))
+    assert "Fixed 3 findings in 2 files: a.py, b.py" in text.render(EMPTY._replace(changed=("a.py", "b.py"), fixes_applied=3))
 
 
 def test_likely_is_said() -> None:
-    likely = replace(RUN, files=(replace(LOAD, findings=(replace(LAMBDA, confidence="likely"),)),))
+    likely = RUN._replace(files=(LOAD._replace(findings=(LAMBDA._replace(confidence="likely"),)),))
     assert "PA201 lambda-task [error, likely]  a lambda" in text.render(likely)
 
 
 def test_related_place_in_another_file_has_a_frame_of_its_own() -> None:
     related = Related(Span(4, 7, "src/jobs.py"), "defined here")
-    other = replace(LAMBDA, finding=replace(LAMBDA.finding, related=(related,)))
+    other = LAMBDA._replace(finding=replace(LAMBDA.finding, related=(related,)))
     facts = replace(LOAD.facts, other_texts={"src/jobs.py": "def job(x): ...\n"})
-    rendered = text.render(replace(RUN, files=(replace(LOAD, facts=facts, findings=(other,)),)))
+    rendered = text.render(RUN._replace(files=(LOAD._replace(facts=facts, findings=(other,)),)))
     assert "  --> src/jobs.py:1\n1 | def job(x): ...\n  |     --- defined here\n" in rendered
 
 
 def test_statistics_are_sorted_by_number() -> None:
-    report = replace(RUN, files=(replace(LOAD, findings=(INHERITED, INHERITED, LAMBDA)),))
+    report = RUN._replace(files=(LOAD._replace(findings=(INHERITED, INHERITED, LAMBDA)),))
     assert [line.split() for line in text.statistics(report).splitlines()] == [
         ["2", "PA305", "inherited-global", "warning", "2", "fixable"],
         ["1", "PA201", "lambda-task", "error", "1", "fixable"],
@@ -166,8 +166,8 @@ def test_colour_changes_nothing_but_colour(report: Report) -> None:
 
 
 def test_file_names_cannot_steer_the_terminal() -> None:
-    evil = replace(LOAD, path="a\033[2Jb\n.py", facts=replace(sample.facts(), path="a\033[2Jb\n.py"), findings=(LAMBDA,))
-    rendered = text.render(replace(RUN, files=(replace(evil, facts=LOAD.facts),)))
+    evil = LOAD._replace(path="a\033[2Jb\n.py", facts=replace(sample.facts(), path="a\033[2Jb\n.py"), findings=(LAMBDA,))
+    rendered = text.render(RUN._replace(files=(evil._replace(facts=LOAD.facts),)))
     assert "\033" not in rendered
     assert "b\n.py" not in rendered
 

@@ -97,7 +97,7 @@ class Baseline:
             key = each.code, places.entry(each).fingerprint
             if not each.suppressed and left[key] > 0:
                 left[key] -= 1
-                each = replace(each, suppressed=True, baselined=True)
+                each = each._replace(suppressed=True, baselined=True)
             result.append(each)
         return result
 

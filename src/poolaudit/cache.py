@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 FOLDER = ".poolaudit_cache"
 
-INDEXED = 100
-"""Files from which on an index is worth reading."""
-
 SETTLED = 2_000_000_000
 """Nanoseconds since the last change of a file before its state on disk tells its content: the coarsest clock, that of FAT, ticks
 every two seconds (https://git-scm.com/docs/racy-git)."""
@@ -66,7 +63,7 @@ class Cache:
 
     def expect(self, paths: Sequence[str], names: Sequence[str]) -> None:
         """These files will be asked for, found below these paths."""
-        if len(names) > INDEXED and all(os.path.isdir(path) for path in paths):
+        if all(os.path.isdir(path) for path in paths):
             place = os.path.join(self._folder, f"index-{_named(os.getcwd(), *paths)}")
             known = self._load(place)
             self._index = _Index(place, known if isinstance(known, dict) else {})

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from poolaudit.config import Config
-    from poolaudit.engine import Means, Rewrite
     from poolaudit.migration import MigrationRun
     from poolaudit.report import Problem, Report
     from poolaudit.report.advice import Advised
+    from poolaudit.rewrite import Rewrite
     from poolaudit.rule import Rule
+    from poolaudit.run import Means
 
 CLEAN, FOUND, FAILED, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
 FORMATS = ("text", "concise", "json")
@@ -316,20 +317,20 @@ class _Scan:
             return engine.audit(self.paths, config, progress=progress, means=self._means(config))
 
     def _means(self, config: Config) -> Means:
-        from poolaudit.engine import Means
+        from poolaudit.run import Means
 
         private = None if self.options["no_cache"] else _private()
         return Means(self.options["jobs"] or config.jobs, self.options["executor"], private)
 
     def _rewrite(self, config: Config, data: bytes, *, write: bool) -> Rewrite:
-        from poolaudit import engine
+        from poolaudit import rewrite
 
         unsafe = self.options["unsafe_fixes"]
         if self.stdin:
-            return engine.rewrite_stdin(data, self._name, config, unsafe=unsafe)
+            return rewrite.rewrite_stdin(data, self._name, config, unsafe=unsafe)
         with ProgressLine(self.options["quiet"]) as progress:
             means = self._means(config)
-            return engine.rewrite(self.paths, config, unsafe=unsafe, write=write, progress=progress, means=means)
+            return rewrite.rewrite(self.paths, config, unsafe=unsafe, write=write, progress=progress, means=means)
 
     def _diff(self, config: Config) -> int:
         """Shows what --fix would do, and writes nothing."""
@@ -461,12 +462,13 @@ def advise(context: click.Context, /, places: tuple[str, ...], **options: Any) -
     """
     from poolaudit import engine
     from poolaudit.report import advice
+    from poolaudit.run import Means
 
     asked = [_place(place) for place in places]
     paths = tuple(dict.fromkeys(path for path, *_ in asked))
     config = _load(paths, options, no_baseline=True)
     with ProgressLine(options["quiet"]) as progress:
-        report = engine.audit(paths, config, progress=progress, means=engine.Means(config.jobs, private=_private()))
+        report = engine.audit(paths, config, progress=progress, means=Means(config.jobs, private=_private()))
     pools = advice.advised(report)
     try:
         chosen = _chosen(pools, asked)

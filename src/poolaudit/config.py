@@ -10,11 +10,10 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poolaudit.settings import ALL_VERSIONS, NEWEST, OLDEST, Settings, Version
 
@@ -42,8 +41,7 @@ class ConfigError(Exception):
     """Bad configuration or a bad selector: the message names file, key or line, and guesses what was meant."""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """What a run is asked to do. Selectors are codes, names or prefixes, not resolved yet."""
 
     root: Path
@@ -57,13 +55,13 @@ class Config:
     """Empty: the rules that are on by default."""
     extend_select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    per_file_ignores: Mapping[str, tuple[str, ...]] = {}
     """Pattern (gitignore syntax, relative to root) -> selectors."""
     exclude: tuple[str, ...] = DEFAULT_EXCLUDE
     extend_exclude: tuple[str, ...] = ()
     force_exclude: bool = False
     """Excludes hold for files named explicitly too."""
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = Settings()
     confidence: Confidence = "certain"
     """'likely' shows likely findings too."""
     fail_on: Severity = "warning"
@@ -72,17 +70,17 @@ class Config:
     """Absolute: the file of recorded findings, which are hidden."""
     jobs: int | None = None
     """Processes at most; None: as many as there are processors."""
-    nests: bool = field(default=False, compare=False)
+    nests: bool = False
     """It was found by looking for it: folders below `root` may have their own."""
-    overrides: tuple[Callable[[Config], Config], ...] = field(default=(), compare=False)
+    overrides: tuple[Callable[[Config], Config], ...] = ()
     """What `override` has done to it, for others."""
 
     @property
     def of_reports(self) -> Config:
         """What the report of a file depends on: without what decides which files there are, by what they are judged and what a
         finding means for the exit status."""
-        return replace(
-            self, exclude=(), extend_exclude=(), force_exclude=False, fail_on="warning", jobs=None, nests=False, overrides=()
+        return self._replace(
+            exclude=(), extend_exclude=(), force_exclude=False, fail_on="warning", jobs=None, nests=False, overrides=()
         )
 
 
@@ -104,7 +102,7 @@ def load(start: Path | str, *, config_file: Path | str | None = None, isolated: 
     settings = Settings() if requires is None else Settings(requires, declared=True)
     nests = config_file is None and not isolated
     config = Config(root=anchor or folders[0], file=file, anchored=anchor is not None, settings=settings, nests=nests)
-    return replace(config, **_fields(keys, config.settings))
+    return config._replace(**_fields(keys, config.settings))
 
 
 def override(
@@ -141,9 +139,8 @@ def override(
     )
     settings = config.settings
     if target_version:
-        settings = replace(settings, targets=_targets(_split(target_version), "--target-version"), declared=True)
-    return replace(
-        config,
+        settings = settings._replace(targets=_targets(_split(target_version), "--target-version"), declared=True)
+    return config._replace(
         select=_split(select) or config.select,
         extend_select=config.extend_select + _split(extend_select),
         ignore=config.ignore + _split(ignore),
@@ -332,7 +329,7 @@ def _extended(file: Path, seen: tuple[Path, ...], read: _Reader) -> dict[str, _V
         former = inherited.get(key)
         both_lists = former is not None and isinstance(former.value, list) and isinstance(value.value, list)
         if former is not None and both_lists and key.startswith("extend-"):
-            value = replace(value, value=former.value + value.value)
+            value = value._replace(value=former.value + value.value)
         inherited[key] = value
     return inherited
 
@@ -349,8 +346,7 @@ def _own(file: Path, read: _Reader) -> dict[str, _Value]:
     return keys
 
 
-@dataclass(frozen=True, slots=True)
-class _Value:
+class _Value(NamedTuple):
     """The value of one key, which knows where it comes from."""
 
     file: Path
@@ -369,7 +365,7 @@ class _Value:
             raise self.error("must be a path")
         return self.file.parent / os.path.expanduser(self.value)
 
-    def count(self) -> int:
+    def number(self) -> int:
         if not isinstance(self.value, int) or isinstance(self.value, bool) or self.value < 1:
             raise self.error("must be a number from 1 on")
         return self.value
@@ -398,9 +394,9 @@ def _fields(keys: Mapping[str, _Value], settings: Settings) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for key, value in keys.items():
         if key == "target-version":
-            settings = replace(settings, targets=_target_version(value), declared=True)
+            settings = settings._replace(targets=_target_version(value), declared=True)
         elif key == "platforms":
-            settings = replace(settings, platforms=tuple(_word(each, PLATFORMS, value) for each in value.strings()))
+            settings = settings._replace(platforms=tuple(_word(each, PLATFORMS, value) for each in value.strings()))
         elif key == "per-file-ignores":
             fields["per_file_ignores"] = _per_file_ignores(value)
         elif key == "confidence":
@@ -410,7 +406,7 @@ def _fields(keys: Mapping[str, _Value], settings: Settings) -> dict[str, Any]:
         elif key == "baseline":
             fields["baseline"] = Path(os.path.abspath(value.path()))
         elif key == "jobs":
-            fields["jobs"] = value.count()
+            fields["jobs"] = value.number()
         else:
             fields[key.replace("-", "_")] = value.strings()
     return {**fields, "settings": settings}
@@ -426,7 +422,7 @@ def _word(word: object, known: Sequence[str], where: _Value | str) -> Any:
 def _per_file_ignores(value: _Value) -> dict[str, tuple[str, ...]]:
     if not isinstance(value.value, Mapping):
         raise value.error("must be a table of patterns")
-    return {pattern: replace(value, value=selectors).strings() for pattern, selectors in value.value.items()}
+    return {pattern: value._replace(value=selectors).strings() for pattern, selectors in value.value.items()}
 
 
 # Supported Pythons

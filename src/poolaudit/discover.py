@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -37,6 +36,9 @@ SUFFIXES = (".py", ".pyi", NOTEBOOK)
 _SHEBANG = re.compile(rb"#![^\n]*\bpython")
 _MARKS = (b",", b"(", b".", b"=", b";", b"+", b"\n")
 _BRACKET = re.compile(rb"[(\[{]|[)\]}]")
+FEW = 100
+"""Files that are read sooner than a memory of them is opened."""
+
 DEEPEST = 1000
 """Brackets in brackets that libcst's parser is trusted with: near 3,000 it overflows the stack and takes the process along."""
 
@@ -47,8 +49,7 @@ LONGEST = 3000
 """Levels of ast's tree, and terms of one `and` or `or`, for the same reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Discovery:
+class Discovery(NamedTuple):
     """What was found below the paths."""
 
     candidates: tuple[SourceFile, ...]
@@ -90,19 +91,20 @@ def discover(
     leaves: frozenset[str] = LEAF_NAMES,
     *,
     layout: Layout | None = None,
-    memory: Memory | None = None,
+    memory: Callable[[], Memory | None] = lambda: None,
 ) -> Discovery:
     """Looks at `paths` (files and folders). What it finds on disk never raises, but becomes a problem; a bad configuration that a
     folder has for itself is a ConfigError, as any.
 
-    `leaves`: names of which a candidate has one. `memory` remembers what `LEAF_NAMES` find.
+    `leaves`: names of which a candidate has one. `memory` gives what is remembered of LEAF_NAMES; it is asked for where it pays.
     """
     paths = list(paths)
     problems: list[Problem] = []
     names = _names(paths, config, problems)
     layout = layout or Layout(str(config.root) if config.anchored else "")
-    if memory is not None:
-        memory.expect(paths, names)
+    blanks = memory() if len(names) > FEW else None
+    if blanks is not None:
+        blanks.expect(paths, names)
     candidates = []
     unreadable = []
     with warnings.catch_warnings():
@@ -110,9 +112,7 @@ def discover(
         warnings.simplefilter("ignore")
         for name in names:
             try:
-                source = (
-                    candidate(read_bytes(name), name, name, layout, leaves) if memory is None else _known(name, layout, memory)
-                )
+                source = _known(name, layout, leaves, blanks, memory)
             except Unreadable as error:  # noqa: PERF203 - one bad file must not end the others
                 unreadable.append(Problem(UNREADABLE, error.message, name, error.line, error.column))
             else:
@@ -121,20 +121,26 @@ def discover(
     return Discovery(tuple(candidates), len(names), tuple(names), tuple(problems), tuple(unreadable), covers(paths, config.root))
 
 
-def _known(name: str, layout: Layout, memory: Memory) -> SourceFile | None:
+def _known(
+    name: str, layout: Layout, leaves: frozenset[str], blanks: Memory | None, memory: Callable[[], Memory | None]
+) -> SourceFile | None:
     """As `candidate`, by what is remembered."""
-    if memory.is_blank(name):
+    if blanks is not None and blanks.is_blank(name):
         return None
     data = read_bytes(name)
     if not mentions(data):
-        memory.blank(name)
+        if blanks is not None:
+            blanks.blank(name)
         return None
-    is_candidate = memory.is_candidate(name, data)
+    known = memory()
+    if known is None:
+        return candidate(data, name, name, layout, leaves)
+    is_candidate = known.is_candidate(name, data)
     if is_candidate is not None:
         return decode(data, name, name) if is_candidate else None
     with layout.disk.noting() as looks:
         source = candidate(data, name, name, layout)
-    memory.decide(name, data, source is not None, looks)
+    known.decide(name, data, source is not None, looks)
     return source
 
 

@@ -6,7 +6,6 @@ mean the same facts. Knows files, folders and digests. Must never know a module,
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -89,6 +88,8 @@ class Disk:
 
 def digest(data: bytes) -> bytes:
     """What tells contents apart."""
+    import hashlib  # it loads OpenSSL, which a run without pools does not need
+
     return hashlib.blake2b(data, digest_size=16).digest()
 
 

@@ -46,6 +46,14 @@ def usable() -> int:
     return os.cpu_count() or 1
 
 
+def crew(jobs: int | None, engine: str, characters: int) -> Crew | None:
+    """Who does so much work: processes of this machine (`jobs` at most), or an engine of that name.
+
+    None where this process is sooner done. Raises ConfigError for an engine that there is not.
+    """
+    return named(engine, jobs) if engine else local(jobs or usable(), characters)
+
+
 def local(jobs: int, characters: int) -> Crew | None:
     """Processes of this machine for so much work; None when one process, this one, is done sooner."""
     method = "fork" if _may_fork() else "spawn"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from poolaudit import edits, imports, verify
@@ -99,7 +99,7 @@ class _Fixing:
 
     def _survey(self, text: str, problems: list[Problem]) -> FileFacts | None:
         if text not in self.surveyed:
-            facts = survey(replace(self.source, text=text), problems, self.project)
+            facts = survey(self.source._replace(text=text), problems, self.project)
             if facts is None:
                 return None
             self.surveyed[text] = facts
@@ -108,7 +108,7 @@ class _Fixing:
     def _dropped(self, before: FileReport, why: str) -> Fixed:
         names = ", ".join(sorted({f"{each.code} {each.name}" for each in self.fixed}))
         problem = Problem(CRASH, f"{why} and were all dropped: {names}", self.source.name)
-        return Fixed(replace(before, problems=(*before.problems, problem)), self.source.text)
+        return Fixed(before._replace(problems=(*before.problems, problem)), self.source.text)
 
     def _wanted(self, report: FileReport, text: str) -> list[Reported]:
         return [
@@ -122,9 +122,9 @@ class _Fixing:
 
     def _without_refused(self, report: FileReport, text: str) -> FileReport:
         findings = tuple(
-            replace(each, fix=None, edits=()) if _identity(each, text) in self.refused else each for each in report.findings
+            each._replace(fix=None, edits=()) if _identity(each, text) in self.refused else each for each in report.findings
         )
-        return replace(report, findings=findings, problems=(*report.problems, *self.refused.values()))
+        return report._replace(findings=findings, problems=(*report.problems, *self.refused.values()))
 
     def _land(self, facts: FileFacts, wanted: Sequence[Reported]) -> tuple[str, list[Reported]]:
         """The text with all fixes that pass the gate, and these. What overlaps waits for the next round."""

@@ -265,16 +265,16 @@ def _with_edits(each: Reported, facts: FileFacts, source: SourceFile, crashes: l
     who = f"the fix of {each.code} ({each.name})"
     patch = attempt(who, facts.path, lambda: edits.apply(facts.text, [added, fix.edits]), crashes)
     if patch is None or patch.deferred:
-        return replace(each, fix=None)
+        return each._replace(fix=None)
     try:
         content(source, patch.text)
     except Unwritable as refusal:
         return _without_fix(each, str(refusal))
-    return replace(each, edits=patch.edits)
+    return each._replace(edits=patch.edits)
 
 
 def _without_fix(each: Reported, why: str) -> Reported:
-    return replace(each, finding=replace(each.finding, notes=(*each.finding.notes, f"no fix: {why}")), fix=None)
+    return each._replace(finding=replace(each.finding, notes=(*each.finding.notes, f"no fix: {why}")), fix=None)
 
 
 class _Silencer:
@@ -292,7 +292,7 @@ class _Silencer:
             if any(_names(word, each.code, each.name) for word in comment.rules):
                 self._used.add((comment.start, each.code))
                 silent = True
-        return replace(each, suppressed=True) if silent else each
+        return each._replace(suppressed=True) if silent else each
 
     def did(self, comment: Suppression, code: str) -> bool:
         """The comment has silenced a finding of the rule."""

@@ -7,19 +7,18 @@ Must never know what is in a module, a rule or libcst.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 
 from poolaudit.disk import Disk
 
 
-@dataclass(slots=True)
 class Layout:
     """Finds modules below a root. One object serves a whole run."""
 
-    root: str = ""
-    """Nothing outside of this folder is found; '' = no bound."""
-    disk: Disk = field(default_factory=Disk)
-    _roots: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    def __init__(self, root: str = "") -> None:
+        """`root`: nothing outside of this folder is found; '' = no bound."""
+        self.root = root
+        self.disk = Disk()
+        self._roots: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def module_name(self, path: str) -> str:
         """The dotted name of a file by the packages around it: 'pkg.sub.work', 'pkg' for pkg/__init__.py."""

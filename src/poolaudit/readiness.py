@@ -7,7 +7,7 @@ rules are asked about the Python before and the one since, and what only the lat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from poolaudit.evidence.alike import alike
@@ -108,14 +108,14 @@ def _counts(site: PoolSite) -> bool:
 def _news(settings: Settings, ask: Asker) -> Iterator[tuple[Reported, tuple[StartMethod, ...]]]:
     """What the rules say under another start method and do not say under fork."""
     major, minor = FORKSERVER_SINCE
-    both = replace(settings, targets=((major, minor - 1), FORKSERVER_SINCE), declared=True, platforms=tuple(AFTER.values()))
+    both = settings._replace(targets=((major, minor - 1), FORKSERVER_SINCE), declared=True, platforms=tuple(AFTER.values()))
     speaking = frozenset(each.code for each in ask(both, None))
     if not speaking:
         return
-    before = {_same(each) for each in ask(replace(both, targets=((major, minor - 1),), platforms=("linux",)), speaking)}
+    before = {_same(each) for each in ask(both._replace(targets=((major, minor - 1),), platforms=("linux",)), speaking)}
     found: dict[object, tuple[Reported, list[StartMethod]]] = {}
     for method, platform in AFTER.items():
-        for each in ask(replace(both, targets=(FORKSERVER_SINCE,), platforms=(platform,)), speaking):
+        for each in ask(both._replace(targets=(FORKSERVER_SINCE,), platforms=(platform,)), speaking):
             if _same(each) not in before:
                 found.setdefault(_same(each), (each, []))[1].append(method)
     yield from ((each, tuple(methods)) for each, methods in found.values())

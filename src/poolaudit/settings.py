@@ -7,8 +7,7 @@ Must never know a rule, a configuration file or the command line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from poolaudit.facts import FileFacts, PoolSite
@@ -28,8 +27,7 @@ ALL_VERSIONS: tuple[Version, ...] = tuple((3, minor) for minor in range(OLDEST[1
 ALL_METHODS: frozenset[StartMethod] = frozenset({"fork", "spawn", "forkserver"})
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """Targets and platforms.
 
     `declared` is False when nothing names the supported Pythons: version-gated rules stay silent then.

@@ -12,8 +12,7 @@ import contextlib
 import os
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from poolaudit.notebook import Notebook
@@ -40,8 +39,7 @@ class ChangedOnDisk(Exception):
     """The file on disk is no longer the one that was read: it is left alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """One file as it was read."""
 
     path: str
@@ -160,8 +158,8 @@ def counted(source: SourceFile, line: int) -> tuple[int, int | None]:
 def changed(source: SourceFile, text: str) -> SourceFile:
     """The same file with another text. Raises Unwritable."""
     if source.notebook is None:
-        return replace(source, text=text)
-    return replace(source, text=text, notebook=_notebook(source.notebook.rewritten(text)))
+        return source._replace(text=text)
+    return source._replace(text=text, notebook=_notebook(source.notebook.rewritten(text)))
 
 
 def content(source: SourceFile, text: str) -> str:

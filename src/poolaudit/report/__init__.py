@@ -6,8 +6,7 @@ Knows the shape of a report. Must never know libcst, click, argv, a terminal's s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 # a run without pools must not pay for what it has none of
 if TYPE_CHECKING:
@@ -26,8 +25,7 @@ NOT_WRITTEN = "not-written"
 """The code of a problem that says why a file was not written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Something that could not be done: a file that cannot be read or parsed (PA001), a rule that crashed, a rejected rewrite.
 
     `path` '' for what belongs to no file. line and column from 1, 0 when unknown. `cell`: of a notebook, that `line` counts in.
@@ -41,8 +39,7 @@ class Problem:
     cell: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
+class Reported(NamedTuple):
     """A finding with the identity of its rule, after severity, suppression and supersession are settled."""
 
     code: str
@@ -62,8 +59,7 @@ class Reported:
     """The fix that is offered: the finding's, unless verification refused it."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileReport:
+class FileReport(NamedTuple):
     """One file that was surveyed or could not be. `facts` None: unreadable, or dropped by the gate."""
 
     path: str
@@ -80,8 +76,7 @@ class FileReport:
     """What the facts are of. A notebook's lines are counted within its cells."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """A whole run."""
 
     files: tuple[FileReport, ...]

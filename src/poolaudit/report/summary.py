@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from poolaudit.readiness import Ready, Reason
@@ -25,8 +24,7 @@ Readiness = Literal["break", "change", "unaffected"]
 READINESS: tuple[Readiness, ...] = ("break", "change", "unaffected")
 
 
-@dataclass(frozen=True, slots=True)
-class Grounds:
+class Grounds(NamedTuple):
     """One reason why Python 3.14 breaks or may change pools, with all of them."""
 
     state: Literal["break", "change"]
@@ -39,8 +37,7 @@ class Grounds:
     """File, index of the site, and the reason in the words of this pool; in the order of the report."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """The counts of one run. Suppressed findings count only as such."""
 
     files_with_pools: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 
 TAB = 4
 """Cells from one tab stop to the next in a code frame."""
@@ -18,8 +18,7 @@ _REVERSING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u
 """Bidirectional controls: they make source look like something else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Paint:
+class Paint(NamedTuple):
     """Colours text, or leaves it alone."""
 
     on: bool = False

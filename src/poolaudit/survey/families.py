@@ -6,12 +6,10 @@ Must never know a spelling, a file or libcst.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Api:
+class Api(NamedTuple):
     """One class or factory that makes a pool."""
 
     name: str
