@@ -25,6 +25,9 @@ CAVEATS: dict[str, str] = {
     " started or loaded in between",
     "workers-start-early": "workers are forked when the pool is built instead of at the first task: they do not have what is"
     " opened, started or loaded in between",
+    "reads-ahead": "Executor.map reads all tasks before it returns; imap reads them while workers take them",
+    "iterator-passed-on": "a function that is not seen is given the iterator: that of imap has next(timeout), that of an executor"
+    " only what every generator has",
     "no-chunks": "ThreadPool runs neighbouring tasks one after the other in a thread, ThreadPoolExecutor each where one is free",
     "worker-names": "workers have other names (ForkProcess-1 for ForkPoolWorker-1, ThreadPoolExecutor-0_0 for Thread-1);"
     " processes of a Pool are daemons, those of an executor are not",

@@ -15,7 +15,7 @@ from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.outstanding import joined_after
 from poolaudit.migrate.plan import Piece
-from poolaudit.migrate.surroundings import dotted_names
+from poolaudit.migrate.surroundings import dotted_names, parsed
 
 _CALLBACKS = frozenset({"callback", "error_callback"})
 
@@ -70,19 +70,12 @@ def _handed(move: Move, operation: Operation) -> set[str]:
     if task is not None and task.kind == "method" and task.receiver is not None:
         names.add(task.receiver.text)
     for bound in task.bound if task is not None else ():
-        names |= dotted_names(_parsed(bound.value.text)) if bound.value.text else set()
+        names |= dotted_names(parsed(bound.value.text)) if bound.value.text else set()
     return names
 
 
 def _names(move: Move, argument: Argument) -> set[str]:
-    return dotted_names(_parsed(move.file.cut(argument.value.span)))
-
-
-def _parsed(text: str) -> ast.expr:
-    try:
-        return ast.parse(f"({text}\n)", mode="eval").body
-    except SyntaxError:
-        return ast.Constant(value=None)
+    return dotted_names(parsed(move.file.cut(argument.value.span)))
 
 
 def _changing_calls(move: Move, path: str, scope: ast.AST) -> Iterator[ast.Call]:

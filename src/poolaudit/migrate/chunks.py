@@ -23,8 +23,12 @@ from poolaudit.migrate.surroundings import is_quiet, is_simple
 
 SIZED_CALLS = frozenset(
     {f"builtins.{name}" for name in ("list", "tuple", "sorted", "range", "dict", "set", "frozenset")}
-    | {"os.listdir", "glob.glob"}
+    | {"os.listdir", "glob.glob", "re.findall", "re.split"}
+    | {f"builtins.dict().{name}" for name in ("items", "keys", "values")}
 )
+LIST_METHODS = frozenset({"split", "rsplit", "splitlines", "readlines", "tolist"})
+"""Methods that give a list, whatever class of the standard library or of numpy their object is of."""
+
 SIZED = frozenset({"tuple", "list", "dict", "set", "comprehension"})
 CHUNKSIZE = "_chunksize"
 TASK_NAMES = ("tasks", "items", "inputs", "jobs", "arguments", "todo")
@@ -53,7 +57,13 @@ def is_sized(move: Move, value: Value) -> bool:
     """It has a length, and reading it twice gives the same, whoever calls."""
     if not value.literal and move.is_given(value):
         return False
-    return value.kind in SIZED or (value.kind == "call" and value.api in SIZED_CALLS)
+    return value.kind in SIZED or (value.kind == "call" and (value.api in SIZED_CALLS or _is_of_list_method(move, value)))
+
+
+def _is_of_list_method(move: Move, value: Value) -> bool:
+    origin = value.span if value.literal else value.origin
+    call = move.code.call(origin) if origin is not None else None
+    return call is not None and isinstance(call.func, ast.Attribute) and call.func.attr in LIST_METHODS
 
 
 def is_few(move: Move, value: Value) -> bool:
@@ -91,8 +101,11 @@ def name_before(
 
 def _free_for(move: Move, operation: Operation, names: tuple[str, ...]) -> str | None:
     """A name that is free, another one for each operation of the pool."""
-    free = [name for name in names if name not in move.code.names]
-    mine = [other for other in move.site.operations if other.method not in ("submit", "apply", "apply_async")]
+    call = move.code.call(operation.point.span)
+    taken = move.code.names_in(move.code.scope(call)) if call is not None else move.code.names
+    free = [name for name in names if name not in taken]
+    here = [other for other in move.site.operations if other.point.scope == operation.point.scope]
+    mine = [other for other in here if other.method not in ("submit", "apply", "apply_async")]
     index = mine.index(operation) if operation in mine else 0
     return free[index] if index < len(free) else None
 

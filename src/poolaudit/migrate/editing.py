@@ -5,10 +5,12 @@ Knows spans, indents and line ends. Must never know a pool API.
 
 from __future__ import annotations
 
+import ast
 import re
 
 from poolaudit.edits import Edit, insert, replace
 from poolaudit.facts import Argument, FileFacts, Operation, Span, Statement
+from poolaudit.migrate.surroundings import parsed
 
 
 def newline(file: FileFacts) -> str:
@@ -79,7 +81,25 @@ def unparenthesized(argument: Argument, file: FileFacts) -> str | None:
         text = outer.partition("=")[2].strip() if argument.keyword else outer
     if (text[:1], text[-1:]) not in (("(", ")"), ("[", "]")):
         return None
-    return _dedented(re.sub(r",\s*\Z", "", text[1:-1].strip()), argument, file)
+    last = text[1:-1].rpartition("\n")[2]
+    inside = text[1:-1].rstrip().rpartition("\n")[2]
+    if "#" in inside and last != inside:
+        # the comment ends with its line: what closed the tuple now closes the call
+        return _dedented(text[1:-1].strip() + newline(file) + last, argument, file)
+    inner = _dedented(re.sub(r",\s*\Z", "", text[1:-1].strip()), argument, file)
+    return inner if "\n" in inner else _one_per_line(inner, argument, file)
+
+
+def _one_per_line(inner: str, argument: Argument, file: FileFacts) -> str:
+    """Each on a line of its own where the tuple had a line for itself, as the arguments around it have."""
+    start = file.text.rfind("\n", 0, argument.span.start) + 1
+    margin = file.text[start : argument.span.start]
+    behind = file.text[argument.span.end :].partition("\n")[0].strip()
+    elements = getattr(parsed(f"({inner},)"), "elts", [])
+    if margin.strip() or not start or behind not in ("", ",") or len(elements) < 2:
+        return inner
+    source = f"(({inner},)\n)"
+    return f",{newline(file)}{margin}".join(ast.get_source_segment(source, each) or "" for each in elements)
 
 
 def _dedented(inner: str, argument: Argument, file: FileFacts) -> str:

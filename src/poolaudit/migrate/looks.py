@@ -1,4 +1,4 @@
-"""Looks at a pool or a handle that both classes answer alike: `is None`, truth.
+"""Looks at a pool or a handle that both classes answer alike: `is None`, truth. `del` of its name is another.
 
 Knows the text around a use. Must never know an edit.
 """
@@ -12,10 +12,12 @@ from poolaudit.migrate.move import Move
 
 
 def is_none_test(move: Move, use: Use) -> bool:
-    """The line of the use asks for None or for truth, and nothing else of it."""
+    """The line of the use asks for None or for truth, or deletes the name, and nothing else of it."""
     text = _line_text(move, use)
-    name = re.escape(move.file.cut(use.point.span)) if use.via == "direct" else re.escape(move.name)
-    return re.search(rf"\bis (?:not )?None\b|\b(?:if|while|elif|not|and|or) {name}(?![\w.(\[])", text) is not None
+    whole = use.via != "direct" or use.point.span == use.point.statement.span
+    name = re.escape(move.name if whole else move.file.cut(use.point.span))
+    looks = rf"\bis (?:not )?None\b|\b(?:if|while|elif|not|and|or|del) {name}(?![\w.(\[])"
+    return re.search(looks, text.partition("\n")[0] if whole else text) is not None
 
 
 def _line_text(move: Move, use: Use) -> str:

@@ -183,6 +183,25 @@ class Surroundings:
                     if isinstance(iterable, (ast.Name, ast.Attribute)) and ast.unparse(iterable) == path:
                         yield name
 
+    def is_left_early(self, loop: ast.stmt) -> bool:
+        """A break, return or raise stands in a loop."""
+        return any(isinstance(node, (ast.Break, ast.Return, ast.Raise)) for node in ast.walk(loop))
+
+    def asks_length_of(self, path: str, node: ast.AST) -> bool:
+        """The function around a node calls len() of what a dotted name holds, and does not bind its root twice."""
+        scope = self.scope(node)
+        asked = any(
+            isinstance(call.func, ast.Name)
+            and call.func.id == "len"
+            and len(call.args) == 1
+            and ast.unparse(call.args[0]) == path
+            for call in ast.walk(scope)
+            if isinstance(call, ast.Call)
+        )
+        root = path.partition(".")[0]
+        given = root in {each.arg for each in ast.walk(scope) if isinstance(each, ast.arg)}
+        return asked and given + len(list(self.bindings(root, scope))) <= 1
+
     def leaves_between(self, start: int, end: int, call: ast.Call) -> bool:
         """A return or exit stands in between, or a jump of a loop around both."""
         scope = self.scope(call)
@@ -205,6 +224,16 @@ class Surroundings:
     def names(self) -> frozenset[str]:
         """Every identifier of the file itself: a new name must not be one of them."""
         return self.bound_names | {node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name)}
+
+    def names_in(self, scope: ast.AST) -> frozenset[str]:
+        """Every identifier that a function mentions: a new local name must not be one of them. At module level: of the file."""
+        if scope is self.tree:
+            return self.names
+        bound = (node.id for node in ast.walk(scope) if isinstance(node, ast.Name))
+        given = (node.arg for node in ast.walk(scope) if isinstance(node, ast.arg))
+        stated = (name for node in ast.walk(scope) if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names)
+        defined = (getattr(node, "name", None) or getattr(node, "asname", None) for node in ast.walk(scope))
+        return frozenset({*bound, *given, *stated, *(name for name in defined if isinstance(name, str))})
 
     @cached_property
     def bound_names(self) -> frozenset[str]:
@@ -291,6 +320,14 @@ def _is_quiet(node: ast.AST) -> bool:
         isinstance(each, (ast.Name, ast.Constant, ast.Attribute, ast.expr_context, ast.Tuple, ast.operator, ast.BinOp))
         for each in ast.walk(node)
     )
+
+
+def parsed(expression: str) -> ast.expr:
+    """The tree of an expression; a constant where it is none."""
+    try:
+        return ast.parse(f"({expression}\n)", mode="eval").body
+    except SyntaxError:
+        return ast.Constant(value=None)
 
 
 def is_quiet(expression: str) -> bool:

@@ -5,10 +5,11 @@ Knows functions that a worker runs. Must never know an edit.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
-from poolaudit.facts import Name, Operation, Value
+from poolaudit.facts import Function, Name, Operation, Value
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Piece
@@ -38,7 +39,7 @@ def exits(move: Move, operation: Operation) -> Iterator[Piece]:
             yield blocked(
                 "task-exits", operation.task.span, f"`{function.name}` parses arguments, which ends the worker on bad ones"
             )
-        if not function.is_generator and _STOPS.search(body):
+        if function.id == operation.task.function and not function.is_generator and _stops(move, function, body):
             yield blocked("task-stops-iteration", operation.task.span, f"`{function.name}` may raise StopIteration")
         for call in function.library_calls:
             if call.api in _EXITS:
@@ -48,6 +49,34 @@ def exits(move: Move, operation: Operation) -> Iterator[Piece]:
                 yield blocked(
                     "task-exits", operation.task.span, f"`{function.name}` raises {raised.exception.text} in the worker"
                 )
+
+
+def _stops(move: Move, function: Function, body: str) -> bool:
+    """A statement of the function itself raises StopIteration, or calls next() without a default."""
+    if function.span.path:
+        return _STOPS.search(body) is not None
+    raised = any(each.exception is not None and each.exception.api == "builtins.StopIteration" for each in function.raises)
+    return raised or any(
+        isinstance(call.func, ast.Name) and call.func.id == "next" and len(call.args) == 1 and not _is_caught(move, call)
+        for call in move.code.calls_in(function.body)
+    )
+
+
+def _is_caught(move: Move, call: ast.Call) -> bool:
+    """A try around it, or a generator or function of its own, does not let StopIteration out as it is."""
+    below: ast.AST = call
+    for above in move.code.parents(call):
+        if isinstance(above, (ast.GeneratorExp, ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)):
+            return isinstance(above, ast.GeneratorExp)
+        if isinstance(above, ast.Try) and below in above.body and any(_catches_all(each) for each in above.handlers):
+            return True
+        below = above
+    return False
+
+
+def _catches_all(handler: ast.ExceptHandler) -> bool:
+    names = {each.id for each in ast.walk(handler.type) if isinstance(each, ast.Name)} if handler.type is not None else set()
+    return handler.type is None or bool(names & {"StopIteration", "Exception", "BaseException"})
 
 
 def _is_exit(move: Move, name: Name) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from poolaudit.edits import Edit, insert
@@ -43,7 +44,9 @@ def _written_out(move: Move, operation: Operation, argument: Argument, star: str
     if inner is None:
         return Edit(start, argument.value.span.start, star) if argument.keyword else insert(start, star)
     if inner:
-        return Edit(start, argument.span.end, inner)
+        # a comma before a last comment is the one that stands behind the tuple
+        comma = re.match(r"\s*,", move.file.text[argument.span.end :]) if re.search(r",[ \t]*#[^\n]*\s*\Z", inner) else None
+        return Edit(start, argument.span.end + (comma.end() if comma is not None else 0), inner.rstrip() if comma else inner)
     before = operation.arguments[operation.arguments.index(argument) - 1].span.end
     return Edit(before, argument.span.end, "")
 

@@ -5,6 +5,7 @@ Must never know another method of Pool.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from poolaudit.edits import insert
@@ -17,6 +18,7 @@ from poolaudit.migrate.editing import drop_keyword, rename_method
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.observed import failure_is_observed, task_leaves_traces
 from poolaudit.migrate.plan import Piece
+from poolaudit.migrate.surroundings import is_simple, parsed
 from poolaudit.migrate.tasks import is_many, is_tiny
 
 
@@ -55,17 +57,34 @@ def checked_arguments(move: Move, operation: Operation) -> Iterator[Piece]:
     for argument in (function, tasks):
         if argument.keyword is not None:
             yield drop_keyword(argument)
-    yield from _materialised(move, tasks)
+    yield from _materialised(move, operation, tasks)
     yield from changed_arguments(move, operation)
     if not exit_kills(move) and failure_is_observed(move, operation):
         yield caveat("failing-map-cancels-rest")
 
 
-def _materialised(move: Move, tasks: Argument) -> Iterator[Piece]:
+def _materialised(move: Move, operation: Operation, tasks: Argument) -> Iterator[Piece]:
     if tasks.value.infinite:
         yield blocked("imap-unbounded-iterable", tasks.value.span, f"`{tasks.value.text}` has no end")
     elif not is_sized(move, tasks.value):
-        yield blocked("imap-generator-argument", tasks.value.span, f"`{tasks.value.text}` is not seen to be a list")
+        if _has_a_length(move, operation, tasks):
+            yield caveat("reads-ahead")
+        else:
+            yield blocked("imap-generator-argument", tasks.value.span, f"`{tasks.value.text}` is not seen to be a list")
+
+
+def _has_a_length(move: Move, operation: Operation, tasks: Argument) -> bool:
+    """No generator: a slice, a view of a mapping, or something whose len() is taken in the same function."""
+    text = move.file.cut(tasks.value.span)
+    call = move.code.call(operation.point.span)
+    if is_simple(text):
+        return call is not None and move.code.asks_length_of(text, call)
+    match parsed(text):
+        case ast.Subscript(slice=ast.Slice()):
+            return True
+        case ast.Call(func=ast.Attribute(attr="items" | "keys" | "values"), args=[], keywords=[]):
+            return True
+    return False
 
 
 def read_whole(move: Move, operation: Operation) -> Iterator[Piece]:
@@ -74,7 +93,10 @@ def read_whole(move: Move, operation: Operation) -> Iterator[Piece]:
     if call is not None and move.code.is_read_at_once(call):
         return
     if not operation.handle.complete:
-        yield blocked("async-handle-escapes", operation.point.span, "who reads the results is not seen")
+        if call is not None and exit_kills(move) and _is_wrapped_in_place(move, call):
+            yield caveat("iterator-passed-on")
+        else:
+            yield blocked("async-handle-escapes", operation.point.span, "who reads the results is not seen")
         return
     reads = [use for use in operation.handle.uses if use.via in ("direct", "view")]
     if not any(use.how in ("iterate", "consume") for use in reads):
@@ -87,6 +109,14 @@ def read_whole(move: Move, operation: Operation) -> Iterator[Piece]:
         reads = [use for use in reads if use.how not in ("iterate", "consume", "zip")]
     for use in reads:
         yield from _read(move, operation, use)
+
+
+def _is_wrapped_in_place(move: Move, call: ast.Call) -> bool:
+    """The loop around it reads to the end what a function makes of it: `for x in progress(pool.imap(f, xs))`."""
+    statement = move.code.statement(call)
+    if statement is None or not move.code.is_read_in_its_statement(call):
+        return False
+    return not (isinstance(statement, (ast.For, ast.While)) and move.code.is_left_early(statement))
 
 
 def _read(move: Move, operation: Operation, use: Use) -> Iterator[Piece]:

@@ -92,7 +92,8 @@ def _rows(
         return ""
     length = f"len({text})"
     if not (is_sized(move, value) and is_simple(text)):
-        line = text if is_sized(move, value) else f"list({text})"
+        bare = value.kind == "generator" and text.startswith("(")
+        line = text if is_sized(move, value) else f"list{text}" if bare else f"list({text})"
         named, needed = name_before(move, operation, value.span, line, _NAMES)
         if named is None:
             yield from needed
@@ -123,7 +124,7 @@ def _has_one_length(value: Value) -> bool:
     """Every row has the same number of elements."""
     if value.kind == "call":
         return value.api in _FIXED_CALLS and value.literal
-    if value.kind in ("list", "tuple", "set"):
+    if value.kind in ("list", "tuple", "set") and value.length is not None:
         lengths = {item.length if item.kind in ("tuple", "list") and item.literal else None for item in value.items}
         return len(lengths) == 1 and None not in lengths
     if value.kind in ("comprehension", "generator") and len(value.items) == 1:
