@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
     from rich.progress import Progress
 
-    from poolaudit.config import Config
+    from poolaudit.config import Config, ConfigError
     from poolaudit.migration import MigrationRun
     from poolaudit.report import Problem, Report
     from poolaudit.report.advice import Advised
@@ -174,6 +174,35 @@ TERMINAL = _all(
     click.option("-q", "--quiet", is_flag=True, help="Findings and problems only."),
     click.option("-v", "--verbose", is_flag=True, help="Say more."),
 )
+RULES = _all(
+    _selectors("--select", "Only these rules: codes, names or prefixes (PA, PA5)"),
+    _selectors("--extend-select", "These rules as well, e.g. opt-in ones"),
+    _selectors("--ignore", "Not these rules"),
+    click.option(
+        "--confidence",
+        type=click.Choice(["certain", "likely"]),
+        help="'likely' shows what is probable but not proven, too (default: certain).",
+    ),
+)
+EXCLUDE = click.option(
+    "--exclude", metavar="PATTERNS", multiple=True, help="Leave these files and folders out, too (repeatable, or a,b)."
+)
+STATUS = _all(
+    click.option("--fail-on", type=click.Choice(SEVERITIES), help="The least severity that means status 1 (default: warning)."),
+    click.option("--exit-zero", is_flag=True, help="Status 0 in spite of findings; 2 stays 2."),
+)
+MEANS = _all(
+    click.option("--no-cache", is_flag=True, help="Remember nothing, and look at every file again."),
+    click.option(
+        "-j", "--jobs", metavar="N", type=click.IntRange(1), help="Processes at most (default: one for each processor)."
+    ),
+    click.option(
+        "--executor",
+        metavar="NAME",
+        default="",
+        help="Work on an engine instead: loky, mpi, dask://HOST:PORT or module:factory (docs/speed.md).",
+    ),
+)
 PATHS = click.Path(path_type=str)
 
 
@@ -184,6 +213,7 @@ def cli() -> None:
 
     \b
       poolaudit scan .               the bugs, and what they add up to
+      poolaudit fleet ROOT...        the same for many projects in one run
       poolaudit advise FILE:LINE     which API that pool should use, and why
       poolaudit migrate .            what can be moved to ProcessPoolExecutor, and what is in the way
       poolaudit explain PA502        a rule, with programs that show the harm
@@ -198,15 +228,8 @@ def cli() -> None:
 @click.option("--fix", is_flag=True, help="Apply the safe fixes.")
 @click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: the unsafe fixes, too.")
 @click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
-@_selectors("--select", "Only these rules: codes, names or prefixes (PA, PA5)")
-@_selectors("--extend-select", "These rules as well, e.g. opt-in ones")
-@_selectors("--ignore", "Not these rules")
-@click.option(
-    "--confidence",
-    type=click.Choice(["certain", "likely"]),
-    help="'likely' shows what is probable but not proven, too (default: certain).",
-)
-@click.option("--exclude", metavar="PATTERNS", multiple=True, help="Leave these files and folders out, too (repeatable, or a,b).")
+@RULES
+@EXCLUDE
 @click.option("--force-exclude", is_flag=True, help="Excludes hold for files named on the command line, too (for pre-commit).")
 @click.option("--baseline", metavar="FILE", type=click.Path(dir_okay=False), help="Hide the findings that this file records.")
 @click.option("--no-baseline", is_flag=True, help="Show, and with --fix fix, what the configured baseline records, too.")
@@ -228,19 +251,11 @@ def cli() -> None:
 )
 @click.option("--statistics", is_flag=True, help="Only how often each rule reported.")
 @click.option("--show-files", is_flag=True, help="Only the files that would be looked at.")
-@click.option("--fail-on", type=click.Choice(SEVERITIES), help="The least severity that ends with status 1 (default: warning).")
-@click.option("--exit-zero", is_flag=True, help="Status 0 in spite of findings; 2 stays 2.")
+@STATUS
 @click.option(
     "--stdin-filename", metavar="PATH", type=PATHS, help="The name of what is read from standard input, with '-' as path."
 )
-@click.option("--no-cache", is_flag=True, help="Remember nothing, and look at every file again.")
-@click.option("-j", "--jobs", metavar="N", type=click.IntRange(1), help="Processes at most (default: one for each processor).")
-@click.option(
-    "--executor",
-    metavar="NAME",
-    default="",
-    help="Work on an engine instead: loky, mpi, dask://HOST:PORT or module:factory (docs/speed.md).",
-)
+@MEANS
 @TERMINAL
 @click.pass_context
 def scan(context: click.Context, /, paths: tuple[str, ...], **options: Any) -> None:
@@ -314,13 +329,7 @@ class _Scan:
         if self.stdin:
             return engine.audit_stdin(_stdin(), self._name, config)
         with ProgressLine(self.options["quiet"]) as progress:
-            return engine.audit(self.paths, config, progress=progress, means=self._means(config))
-
-    def _means(self, config: Config) -> Means:
-        from poolaudit.run import Means
-
-        private = None if self.options["no_cache"] else _private()
-        return Means(self.options["jobs"] or config.jobs, self.options["executor"], private)
+            return engine.audit(self.paths, config, progress=progress, means=_means(self.options, config.jobs))
 
     def _rewrite(self, config: Config, data: bytes, *, write: bool) -> Rewrite:
         from poolaudit import rewrite
@@ -329,7 +338,7 @@ class _Scan:
         if self.stdin:
             return rewrite.rewrite_stdin(data, self._name, config, unsafe=unsafe)
         with ProgressLine(self.options["quiet"]) as progress:
-            means = self._means(config)
+            means = _means(self.options, config.jobs)
             return rewrite.rewrite(self.paths, config, unsafe=unsafe, write=write, progress=progress, means=means)
 
     def _diff(self, config: Config) -> int:
@@ -363,7 +372,9 @@ class _Scan:
 
         file = self.options["write_baseline"]
         with ProgressLine(self.options["quiet"]) as progress:
-            text, report = engine.record(self.paths, config, Path(file).absolute(), progress=progress, means=self._means(config))
+            text, report = engine.record(
+                self.paths, config, Path(file).absolute(), progress=progress, means=_means(self.options, config.jobs)
+            )
         _write(file, text)
         _print(self._rendered(report, sys.stdout))
         self._write_outputs(report)
@@ -444,6 +455,88 @@ def _fixed(rewrite: Rewrite, data: bytes) -> bytes:
     from poolaudit.source import encode
 
     return encode(rewrite.patches[0].source, rewrite.patches[0].after) if rewrite.patches else data
+
+
+# --- fleet
+
+
+@cli.command(short_help="Audit many projects in one run, each with its own configuration.")
+@click.argument("roots", nargs=-1, required=True, metavar="ROOT...", type=PATHS)
+@RULES
+@EXCLUDE
+@PROJECT
+@click.option("--output-format", type=click.Choice(FORMATS), default="text", help="What is printed (default: text).")
+@STATUS
+@MEANS
+@TERMINAL
+@click.pass_context
+def fleet(context: click.Context, /, roots: tuple[str, ...], **options: Any) -> None:
+    """Audit many projects in one run: each as `scan ROOT` does, with its own configuration, and what all of them add up to.
+
+    Each is reported as its last file is done. As JSON: one document on a line for each, and one for the total.
+
+    Exit status: that of the worst project; 2 also where a configuration cannot be used, which does not stop the others.
+    """
+    context.exit(_Fleet(roots, options).run())
+
+
+class _Fleet:
+    """One `fleet`: its options, and what has come of the projects so far."""
+
+    def __init__(self, roots: tuple[str, ...], options: dict[str, Any]) -> None:
+        from poolaudit.report.fleet import Total
+
+        self.roots = roots
+        self.options = options
+        self.total = Total()
+        self.status = CLEAN
+        self.color = use_color(options["color"], sys.stdout, os.environ)
+
+    def run(self) -> int:
+        from poolaudit.fleet import Fleet
+
+        with ProgressLine(self.options["quiet"]) as progress:
+            means = _means(self.options, None)
+            Fleet(self.roots, self._config, self._finished, self._failed, means=means, progress=progress).audit()
+        self._told()
+        return self.status
+
+    def _config(self, root: str) -> Config:
+        chosen = ("select", "extend_select", "ignore", "exclude", "confidence", "fail_on")
+        return _load([root], self.options, **{key: self.options[key] for key in chosen})
+
+    def _finished(self, root: str, config: Config, report: Report) -> None:
+        from poolaudit.report import fleet, text
+        from poolaudit.report.summary import exit_status
+
+        self.total.add(report)
+        self.status = max(self.status, exit_status(report, config.fail_on, exit_zero=self.options["exit_zero"]))
+        form = self.options["output_format"]
+        if form == "json":
+            _print(fleet.project_line(root, report))
+        elif form == "concise":
+            _print(_formatted(form, report))
+        else:
+            quiet, verbose = self.options["quiet"], self.options["verbose"]
+            said = text.render(report, color=self.color, width=line_width(), quiet=quiet, verbose=verbose, hints=False)
+            _print(f"{fleet.heading(root, color=self.color)}{said}\n" if said else "")
+
+    def _failed(self, root: str, error: ConfigError) -> None:
+        from poolaudit.report import fleet
+
+        self.total.fail()
+        self.status = FAILED
+        if self.options["output_format"] == "json":
+            _print(fleet.failed_line(root, str(error)))
+        _say(f"Error: {root}: {error}\n")
+
+    def _told(self) -> None:
+        from poolaudit.report import fleet
+
+        if self.options["output_format"] == "json":
+            _print(fleet.total_line(self.total))
+        elif self.options["output_format"] == "text" and not self.options["quiet"]:
+            _print(fleet.text(self.total, color=self.color))
 
 
 # --- advise
@@ -533,7 +626,7 @@ def _is_below(path: str, folder: str) -> bool:
 @click.option(
     "--verify", metavar="COMMAND", help="Move pool by pool, run COMMAND after each, keep what passes and take back what does not."
 )
-@click.option("--exclude", metavar="PATTERNS", multiple=True, help="Leave these files and folders out, too (repeatable, or a,b).")
+@EXCLUDE
 @PROJECT
 @click.option(
     "--output-format", type=click.Choice(["text", "json", "markdown"]), default="text", help="Of the plan (default: text)."
@@ -743,6 +836,13 @@ def _load(paths: Sequence[str], options: Mapping[str, Any], **chosen: Any) -> Co
     start = config.common_folder(paths)
     loaded = config.load(start, config_file=options["config"], isolated=options["isolated"])
     return config.override(loaded, target_version=options["target_version"], **chosen)
+
+
+def _means(options: Mapping[str, Any], jobs: int | None) -> Means:
+    """What the command line says of how the work is done; `jobs` where it does not say how many processes."""
+    from poolaudit.run import Means
+
+    return Means(options["jobs"] or jobs, options["executor"], None if options["no_cache"] else _private())
 
 
 def _problems(report: Report) -> tuple[Problem, ...]:

@@ -45,16 +45,27 @@ _VERDICTS: tuple[tuple[tuple[Verdict, ...], str], ...] = (
 )
 
 
-def render(report: Report, *, color: bool = False, width: int = WIDTH, quiet: bool = False, verbose: bool = False) -> str:
-    """The whole report. `quiet`: findings and problems only. `verbose`: also times, suppressed findings and the hook to paste."""
+def render(
+    report: Report,
+    *,
+    color: bool = False,
+    width: int = WIDTH,
+    quiet: bool = False,
+    verbose: bool = False,
+    hints: bool = True,
+) -> str:
+    """The whole report. `quiet`: findings and problems only. `verbose`: also times, suppressed findings and the hook to paste.
+
+    `hints`: the commands that help next.
+    """
     paint = Paint(color)
     blocks = list(_findings(report, paint, width))
     totals = summarize(report)
     blocks.extend(_problem(problem, paint) for problem in totals.problems)
     if not quiet:
         blocks.append("\n".join(_summary(report, totals, paint, width, verbose)))
-        if hints := list(_hints(report, totals, verbose, paint, width)):
-            blocks.append("\n".join(hints))
+        if hints and (told := list(_hints(report, totals, verbose, paint, width))):
+            blocks.append("\n".join(told))
     return "".join(f"{block}\n\n" for block in blocks)[:-1]
 
 
@@ -91,10 +102,10 @@ def _problem(problem: Problem, paint: Paint) -> str:
 
 
 def _summary(report: Report, totals: Summary, paint: Paint, width: int, verbose: bool) -> Iterator[str]:
-    files = _count(report.files_scanned, "file")
+    files = counted(report.files_scanned, "file")
     if report.changed:
         names = harmless(", ".join(report.changed))
-        yield f"Fixed {_count(report.fixes_applied, 'finding')} in {_count(len(report.changed), 'file')}: {names}"
+        yield f"Fixed {counted(report.fixes_applied, 'finding')} in {counted(len(report.changed), 'file')}: {names}"
     if not totals.findings and not totals.problems:
         yield paint("All clean", "green", "bold") + ": " + _clean(totals, files)
         if totals.readiness["break"] or totals.readiness["change"] or _only_since(report):
@@ -107,13 +118,13 @@ def _summary(report: Report, totals: Summary, paint: Paint, width: int, verbose:
             if totals.to_fix_first
             else ""
         )
-        yield f"{files}, {totals.files_with_pools} with pools, {_count(totals.pools, 'pool')}: {_verdicts(totals)}{first}"
+        yield f"{files}, {totals.files_with_pools} with pools, {counted(totals.pools, 'pool')}: {verdicts_of(totals)}{first}"
     else:
         yield f"{files}, no process pools"
     if any(totals.readiness.values()):
         yield from _readiness(report, totals, width, verbose)
     if totals.findings:
-        yield _found(totals)
+        yield findings_of(totals)
     yield from _hidden(totals)
     if totals.problems:
         yield _unread(totals.problems)
@@ -121,16 +132,17 @@ def _summary(report: Report, totals: Summary, paint: Paint, width: int, verbose:
 
 def _hidden(totals: Summary) -> Iterator[str]:
     if totals.baselined:
-        yield f"{_count(totals.baselined, 'finding')} hidden by the baseline"
+        yield f"{counted(totals.baselined, 'finding')} hidden by the baseline"
 
 
 def _clean(totals: Summary, files: str) -> str:
     if not totals.pools:
         return f"no process pools in {files}"
-    return f"{_count(totals.pools, 'pool')} in {files} ({_verdicts(totals)})"
+    return f"{counted(totals.pools, 'pool')} in {files} ({verdicts_of(totals)})"
 
 
-def _verdicts(totals: Summary) -> str:
+def verdicts_of(totals: Summary) -> str:
+    """How many pools should be what."""
     parts = [
         f"{number} {word}" for verdicts, word in _VERDICTS if (number := sum(totals.verdicts[verdict] for verdict in verdicts))
     ]
@@ -143,8 +155,8 @@ _STATES: dict[Readiness, str] = {"break": "break", "change": "may change", "unaf
 def _readiness(report: Report, totals: Summary, width: int, verbose: bool) -> Iterator[str]:
     """How ready the pools are, then a line for each reason; `verbose`: with its pools."""
     counts, spawn = totals.readiness, totals.spawn
-    alike = "" if spawn is None else "; spawn: the same" if spawn == counts else f"; spawn: {_states(spawn)}"
-    yield f"{_verdict(report, totals)}: {_states(counts)} (forkserver{alike})"
+    alike = "" if spawn is None else "; spawn: the same" if spawn == counts else f"; spawn: {states_of(spawn)}"
+    yield f"{_verdict(report, totals)}: {states_of(counts)} (forkserver{alike})"
     for ground in totals.grounds:
         what = f"{ground.code} {ground.topic}" if ground.code else ground.topic
         only = " (spawn only)" if ground.only_spawn else ""
@@ -153,7 +165,8 @@ def _readiness(report: Report, totals: Summary, width: int, verbose: bool) -> It
             yield from wrapped(f"{_pool(file, index)}: {harmless(reason.because)}", width, " " * 19, " " * 21)
 
 
-def _states(counts: dict[Readiness, int]) -> str:
+def states_of(counts: dict[Readiness, int]) -> str:
+    """How many pools Python 3.14 breaks."""
     return ", ".join(f"{counts[state]} {word}" for state, word in _STATES.items())
 
 
@@ -177,9 +190,10 @@ def _pool(file: FileReport, index: int) -> str:
     return located(harmless(file.path), sources.cell(span), sources.place(span).line)
 
 
-def _found(totals: Summary) -> str:
+def findings_of(totals: Summary) -> str:
+    """How many findings there are, how severe, and how many of them can be fixed."""
     parts = [
-        _count(number, severity) if severity != "info" else f"{number} info"
+        counted(number, severity) if severity != "info" else f"{number} info"
         for severity, number in totals.severities.items()
         if number
     ]
@@ -190,7 +204,7 @@ def _found(totals: Summary) -> str:
         tail = f"{fixable} fixable, {totals.safe} of them safe" if totals.unsafe else f"{fixable} fixable, all safe"
     else:
         tail = f"{fixable} fixable with --unsafe-fixes"
-    return f"{_count(totals.findings, 'finding')} ({', '.join(parts)}), {tail}"
+    return f"{counted(totals.findings, 'finding')} ({', '.join(parts)}), {tail}"
 
 
 def _unread(problems: tuple[Problem, ...]) -> str:
@@ -199,7 +213,7 @@ def _unread(problems: tuple[Problem, ...]) -> str:
         return f"1 file could not be read: {located(unreadable[0].path, unreadable[0].cell, unreadable[0].line)}"
     if len(unreadable) == len(problems):
         return f"{len(problems)} files could not be read"
-    return f"{_count(len(problems), 'problem')}: this report is not complete"
+    return f"{counted(len(problems), 'problem')}: this report is not complete"
 
 
 def _hints(report: Report, totals: Summary, verbose: bool, paint: Paint, width: int) -> Iterator[str]:
@@ -210,9 +224,9 @@ def _hints(report: Report, totals: Summary, verbose: bool, paint: Paint, width: 
         said = f"   {why}" if column + len(why) + 9 <= width else ""
         yield f"{'next:' if number == 0 else '     '} {paint(f'{command:{column}}' if said else command, 'green')}{said}"
     if verbose:
-        yield f"{report.candidates} of {_count(report.files_scanned, 'file')} could hold a pool; {report.seconds:.2f} s"
+        yield f"{report.candidates} of {counted(report.files_scanned, 'file')} could hold a pool; {report.seconds:.2f} s"
         if totals.suppressed:
-            yield f"{_count(totals.suppressed, 'finding')} suppressed"
+            yield f"{counted(totals.suppressed, 'finding')} suppressed"
         if totals.baselined:
             codes = Counter(each.code for file in report.files for each in file.findings if each.baselined)
             yield f"hidden by {harmless(report.baseline)}: " + ", ".join(f"{codes[code]} {code}" for code in sorted(codes))
@@ -234,7 +248,8 @@ def _commands(report: Report) -> Iterator[tuple[str, str]]:
         yield f"poolaudit explain {found[0][2].code}", "the rule, with programs that show the harm"
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """'1 file', '2 files'."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
