@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from poolaudit import edits, imports, verify
 from poolaudit.judge import ask, survey
 from poolaudit.migrate.blockers import blocked
+from poolaudit.migrate.folding import laid_out
 from poolaudit.migrate.plan import Direction, Plan
 from poolaudit.migrate.planning import plans
 from poolaudit.migrate.surroundings import surroundings
@@ -158,7 +159,7 @@ class Migration:
         unused = () if code is None or self._is_package() else tuple(unused_imports(code, plan.edits))
         added, unused = _in_its_place(facts.text, added, unused)
         try:
-            patch = edits.apply(facts.text, [(*added, *plan.edits, *unused)])
+            patch = edits.apply(facts.text, [laid_out(facts.text, (*added, *plan.edits, *unused))])
         except ValueError as error:
             # two forms that stand in one another: neither knows the other's edits
             return verify.Rejection("unstable", str(error))

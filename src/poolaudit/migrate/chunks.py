@@ -15,7 +15,7 @@ from poolaudit.edits import replace
 from poolaudit.facts import MODULE_SCOPE, Argument, Operation, Span, Value, dominates
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.caveats import caveat
-from poolaudit.migrate.editing import line_before, newline
+from poolaudit.migrate.editing import hung_at, line_before, newline
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.observed import failure_is_observed
 from poolaudit.migrate.plan import Definition, Piece
@@ -94,7 +94,11 @@ def name_before(
     if (why := cannot_go_before(move, operation, span)) or name is None:
         return None, [blocked("code-shape", span, why or "the usual names for a list of tasks are taken")]
     return Tasks(name, f"len({name})"), [
-        line_before(operation.point.statement, f"{name} = {line}", move.file),
+        line_before(
+            operation.point.statement,
+            hung_at(f"{name} = {line}", move.file.cut(span), span, operation.point.statement, move.file),
+            move.file,
+        ),
         replace(span, name),
     ]
 

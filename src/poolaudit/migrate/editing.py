@@ -102,6 +102,24 @@ def _one_per_line(inner: str, argument: Argument, file: FileFacts) -> str:
     return f",{newline(file)}{margin}".join(ast.get_source_segment(source, each) or "" for each in elements)
 
 
+def hung_at(line: str, text: str, span: Span, statement: Statement, file: FileFacts) -> str:
+    """A new line that holds the text of a span: what hung below the old place, or its bracket, hangs below the new one."""
+    first, *rest = line.split("\n")
+    if not rest or text not in line or '"""' in text or "'''" in text:
+        return line
+    begin = file.text[file.text.rfind("\n", 0, span.start) + 1 : span.start]
+    level = len(begin) - len(begin.lstrip())
+    margin = min((len(each) - len(each.lstrip()) for each in rest if each.strip()), default=0)
+    aligned = margin > level and margin == len(begin) + 1 and text[:2].strip() == text[:2]
+    place = len(statement.indent) + line.index(text)
+    by = place - len(begin) if aligned else len(statement.indent) - level
+    return "\n".join([first, *(_shifted(each, by, margin) for each in rest)])
+
+
+def _shifted(line: str, by: int, margin: int) -> str:
+    return " " * by + line if by > 0 and line.strip() else line[min(-by, margin) :] if by < 0 else line
+
+
 def _dedented(inner: str, argument: Argument, file: FileFacts) -> str:
     """Lines of a tuple that stood one level deeper. Strings of several lines stay as they are, and the rest with them."""
     first, *rest = inner.split("\n")

@@ -14,21 +14,18 @@ from poolaudit.facts import Span
 from poolaudit.migrate.surroundings import Surroundings
 
 _STRING = re.compile(r'"""[^"]*"""|"[^"\n]*"')
+_TYPE_COMMENT = re.compile(r"#\s*type:[^\n]*")
 _ROOTS = ("multiprocessing", "concurrent")
 
 
 def unused_imports(code: Surroundings, edits: Sequence[Edit]) -> Iterator[Edit]:
     """Edits that take out names of pool modules whose every use the given edits replace."""
-    strings = " ".join(
-        node.value
-        for node in ast.walk(code.tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and not re.search(r"\s", node.value)
-    )
+    strings = " ".join((*_named_in_strings(code.tree), *_TYPE_COMMENT.findall(code.text)))
     new_text = _STRING.sub("", " ".join(edit.replacement for edit in edits))
     for statement in ast.walk(code.tree):
         if not isinstance(statement, (ast.Import, ast.ImportFrom)) or not _is_of_pools(statement):
             continue
-        gone = [alias for alias in statement.names if _is_unused(code, _local(alias), edits, strings, new_text)]
+        gone = [alias for alias in statement.names if _is_unused(code, statement, _local(alias), edits, strings, new_text)]
         if gone:
             yield from _taken_out(code, statement, gone)
 
@@ -43,13 +40,54 @@ def _local(alias: ast.alias) -> str:
     return alias.asname or alias.name.partition(".")[0]
 
 
-def _is_unused(code: Surroundings, name: str, edits: Sequence[Edit], strings: str, new_text: str) -> bool:
+def _named_in_strings(tree: ast.Module) -> Iterator[str]:
+    """Strings that name what must stay in reach: annotations, casts and members of __all__."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.arg(annotation=ast.expr() as named) | ast.AnnAssign(annotation=named):
+                yield from _strings(named)
+            case ast.FunctionDef(returns=ast.expr() as named) | ast.AsyncFunctionDef(returns=ast.expr() as named):
+                yield from _strings(named)
+            case ast.Call(func=ast.Name(id="cast") | ast.Attribute(attr="cast"), args=[named, _]):
+                yield from _strings(named)
+            case (
+                ast.Assign(targets=[ast.Name(id="__all__")], value=named)
+                | ast.AugAssign(target=ast.Name(id="__all__"), value=named)
+            ):
+                yield from _strings(named)
+
+
+def _strings(node: ast.expr) -> Iterator[str]:
+    return (each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str))
+
+
+def _is_unused(
+    code: Surroundings,
+    statement: ast.Import | ast.ImportFrom,
+    name: str,
+    edits: Sequence[Edit],
+    strings: str,
+    new_text: str,
+) -> bool:
     """It was used, every use is replaced, and neither new text nor a string (an annotation, __all__) mentions it."""
     mentioned = re.compile(rf"(?<![\w.]){re.escape(name)}\b")
     if mentioned.search(strings) or mentioned.search(new_text):
         return False
-    uses = [code.span(node) for node in ast.walk(code.tree) if isinstance(node, ast.Name) and node.id == name]
+    uses = [code.span(node) for node in _in_reach(code, statement, name)]
     return bool(uses) and all(_is_replaced(use, edits) for use in uses)
+
+
+def _in_reach(code: Surroundings, statement: ast.Import | ast.ImportFrom, name: str) -> Iterator[ast.Name]:
+    """Uses of the name that the import may serve: those of its function; of a module's, all but where another import does."""
+    scope = code.scope(statement)
+    others = {
+        code.scope(each)
+        for each in ast.walk(code.tree)
+        if isinstance(each, (ast.Import, ast.ImportFrom)) and name in {_local(alias) for alias in each.names}
+    } - {scope, code.tree}
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Name) and node.id == name and not others & set(code.parents(node)):
+            yield node
 
 
 def _is_replaced(use: Span, edits: Iterable[Edit]) -> bool:
@@ -59,8 +97,10 @@ def _is_replaced(use: Span, edits: Iterable[Edit]) -> bool:
 def _taken_out(code: Surroundings, statement: ast.Import | ast.ImportFrom, gone: list[ast.alias]) -> Iterator[Edit]:
     span = code.span(statement)
     if len(gone) == len(statement.names):
-        line = _whole_lines(code.text, span)
-        if line is not None and len(code.block(statement)) > 1:
+        block = code.block(statement)
+        first = statement is block[0] and block is not code.tree.body
+        line = _whole_lines(code.text, span, and_blank=first)
+        if line is not None and len(block) > 1:
             yield line
         return
     names = statement.names
@@ -76,11 +116,12 @@ def _taken_out(code: Surroundings, statement: ast.Import | ast.ImportFrom, gone:
             yield edit
 
 
-def _whole_lines(text: str, span: Span) -> Edit | None:
-    """The lines of a statement that has them for itself, without a comment that would be lost."""
+def _whole_lines(text: str, span: Span, *, and_blank: bool) -> Edit | None:
+    """The lines of a statement that has them for itself, without a comment that would be lost; and the blank ones behind it."""
     start = text.rfind("\n", 0, span.start) + 1
     newline = text.find("\n", span.end)
     end = len(text) if newline < 0 else newline + 1
     if text[start : span.start].strip() or text[span.end : end].strip() or "#" in text[span.start : span.end]:
         return None
-    return Edit(start, end, "")
+    blank = re.match(r"(?:[ \t]*\r?\n)*", text[end:]) if and_blank else None
+    return Edit(start, end + (blank.end() if blank is not None else 0), "")

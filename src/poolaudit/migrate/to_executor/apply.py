@@ -33,22 +33,30 @@ def submitted(move: Move, operation: Operation, also: tuple[Argument, ...] = ())
     if function.keyword is not None:
         yield drop_keyword(function)
     if args is not None:
-        yield _written_out(move, operation, args, "*", unparenthesized(args, move.file))
+        yield from _written_out(move, operation, args, "*", unparenthesized(args, move.file))
     if kwds is not None:
-        yield _written_out(move, operation, kwds, "**", _keywords(move, kwds))
+        yield from _written_out(move, operation, kwds, "**", _keywords(move, kwds))
 
 
-def _written_out(move: Move, operation: Operation, argument: Argument, star: str, inner: str | None) -> Edit:
+def _written_out(move: Move, operation: Operation, argument: Argument, star: str, inner: str | None) -> Iterator[Edit]:
     """`, (a, b)` to `, a, b`; an empty tuple goes, with the comma before it; anything else gets its star."""
     start = argument.span.start
     if inner is None:
-        return Edit(start, argument.value.span.start, star) if argument.keyword else insert(start, star)
+        yield Edit(start, argument.value.span.start, star) if argument.keyword else insert(start, star)
+        return
+    text = move.file.cut(argument.span)
+    if inner and "\n" in text and "#" not in inner and text.startswith(("(", "[")) and not text[1].isspace():
+        # what hangs below the bracket moves when the lines are laid out
+        yield Edit(start, start + 1, "")
+        yield Edit(start + 1 + len(re.sub(r"\s*,?\s*\Z", "", text[1:-1])), argument.span.end, "")
+        return
     if inner:
         # a comma before a last comment is the one that stands behind the tuple
         comma = re.match(r"\s*,", move.file.text[argument.span.end :]) if re.search(r",[ \t]*#[^\n]*\s*\Z", inner) else None
-        return Edit(start, argument.span.end + (comma.end() if comma is not None else 0), inner.rstrip() if comma else inner)
+        yield Edit(start, argument.span.end + (comma.end() if comma is not None else 0), inner.rstrip() if comma else inner)
+        return
     before = operation.arguments[operation.arguments.index(argument) - 1].span.end
-    return Edit(before, argument.span.end, "")
+    yield Edit(before, argument.span.end, "")
 
 
 def _keywords(move: Move, argument: Argument) -> str | None:

@@ -149,12 +149,17 @@ def _calls(move: Move, ends: list[End]) -> Iterator[Piece]:
             continue
         if end.how != "join" and join is not None:
             done.add(ends.index(join))
-            if has_comment(join.point.statement.span, move.file) or not _adjacent(move, end, join):
+            if _ends_its_with(move, join):
+                yield from _drop(move, join)
+                yield from _drop(move, end)
+            elif has_comment(join.point.statement.span, move.file) or not _adjacent(move, end, join):
                 yield from _shut(move, join)
                 yield from _drop(move, end)
             else:
                 yield from _shut(move, end)
                 yield remove_lines(join.point.statement.span, move.file)
+        elif _ends_its_with(move, end):
+            yield from _drop(move, end)
         else:
             yield from _shut(move, end)
 
@@ -166,6 +171,18 @@ def _join_behind(move: Move, end: End, ends: list[End]) -> End | None:
     here = {move.code.span(each) for each in block}
     later = (other for other in ends if other.how == "join" and before(end.point, other.point))
     return next((other for other in later if other.point.statement.span in here), None)
+
+
+def _ends_its_with(move: Move, end: End) -> bool:
+    """It is the last statement of the pool's own `with`, whose end does the same."""
+    statement = move.code.statement_at(end.point.statement.span)
+    block = move.code.block(statement) if statement is not None else []
+    above = next(iter(move.code.parents(statement)), None) if statement is not None else None
+    if not isinstance(above, ast.With) or above.body is not block or statement is not block[-1]:
+        return False
+    call = move.code.call(move.site.point.span)
+    others = [each for each in block if move.code.span(each) not in {other.point.statement.span for other in move.site.ends}]
+    return call is not None and above.items[-1].context_expr is call and bool(others)
 
 
 def _adjacent(move: Move, end: End, join: End) -> bool:
