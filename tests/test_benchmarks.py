@@ -51,7 +51,7 @@ def test_a_command_that_fails_is_left_out(tmp_path: Path, capfd: pytest.CaptureF
     samples = in_turn([bad, good, missing], 2)
     assert list(samples) == ["good"]
     assert len(samples["good"]) == 2
-    assert all(each.cpu > 0 and each.wall > 0 and 1 < each.peak < 1000 for each in samples["good"])
+    assert all(each.cpu > 0 and each.wall > 0 for each in samples["good"])
     noted = capfd.readouterr().err
     assert "left out: bad: status 1: no such luck" in noted
     assert "left out: missing" in noted

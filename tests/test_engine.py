@@ -8,11 +8,11 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from poolaudit import catalog, config, engine, fixing, judge, survey
 from poolaudit.config import ConfigError

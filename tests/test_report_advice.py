@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from poolaudit.readiness import Ready, Reason
 from poolaudit.report import advice

@@ -6,10 +6,10 @@ Knows the contract. A change of this file is a change of what CI scripts rely on
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import sample
 from poolaudit.facts import Span

@@ -6,9 +6,9 @@ Knows small texts and what must be seen of them. Must never survey anything.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 import sample
 from poolaudit.facts import Span

@@ -16,9 +16,11 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from poolaudit import syntax
 from poolaudit.config import ConfigError
@@ -31,8 +33,7 @@ _SHOWN = 100
 """Characters of a statement that are recorded for people to read."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Entry:
+class Entry(Struct, frozen=True, order=True):
     """Findings of one rule that cannot be told apart."""
 
     code: str
@@ -50,8 +51,7 @@ class Entry:
         return self.code, self.fingerprint
 
 
-@dataclass(frozen=True, slots=True)
-class Stale:
+class Stale(Struct, frozen=True):
     """An entry with findings that there are no more."""
 
     path: str
@@ -66,8 +66,7 @@ Judged = Callable[[str, Entry], bool]
 """Whether a run had an opinion: it looked at the file (an absolute path) and asked the rule."""
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(Struct, frozen=True):
     """What a file records."""
 
     file: Path

@@ -7,15 +7,15 @@ Must never know a rule, a fact, a syntax tree or a file on disk.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from poolaudit.facts import Span
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Edit:
+class Edit(Struct, frozen=True, order=True):
     """Replace the characters start to end by `replacement`; start == end inserts. Prefer two insertions to one replacement."""
 
     start: int
@@ -23,24 +23,21 @@ class Edit:
     replacement: str
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ImportRequest:
+class ImportRequest(Struct, frozen=True, order=True):
     """`name` of `module` must be in reach at module level: `from module import name`, or `import module` when name is empty."""
 
     module: str
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Caveat:
+class Caveat(Struct, frozen=True):
     """A named change of behaviour that a fix brings."""
 
     name: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(Struct, frozen=True):
     """Edits that land together or not at all. safe: behaviour is kept, or exactly the reported harm is gone."""
 
     title: str
@@ -62,8 +59,7 @@ def replace(span: Span, text: str) -> Edit:
     return Edit(span.start, span.end, text)
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(Struct, frozen=True):
     """What became of a text and of the fixes for it."""
 
     text: str

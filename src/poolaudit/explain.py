@@ -11,8 +11,9 @@ import json
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from poolaudit import matrix, source, transcript
 from poolaudit.matrix import End, Matrix
@@ -41,8 +42,7 @@ _TOPICS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """What is said of one rule."""
 
     rule: Rule

@@ -10,8 +10,9 @@ Offsets are Unicode code points into the decoded text of the file. Absence is a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 MODULE_SCOPE = 0
 """The scope id of module level; every other scope id is the id of a function."""
@@ -21,8 +22,7 @@ StartMethod = Literal["fork", "spawn", "forkserver", "unknown"]
 """'unknown': a method that cannot be read."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+class Span(Struct, frozen=True, order=True):
     """A half-open range of characters of a file's text.
 
     `path` is '' for the file that the facts are of, else names another file of the project.
@@ -36,8 +36,7 @@ class Span:
         return self.path == other.path and self.start <= other.start and other.end <= self.end
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """A type or callee as written: its canonical dotted name where imports resolve it, the class of this file where it is one."""
 
     span: Span
@@ -47,8 +46,7 @@ class Name:
     class_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(Struct, frozen=True):
     """One `except` clause. `types` is empty for a bare `except:`."""
 
     types: tuple[Name, ...]
@@ -62,8 +60,7 @@ class Handler:
     """A `raise` statement stands in the body."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
+class Block(Struct, frozen=True, eq=False):
     """A compound statement, comprehension or class body that surrounds something.
 
     `start` and `end` are evaluation orders: an event of the same scope is inside iff start <= order <= end.
@@ -99,16 +96,14 @@ class Block:
     """`while True` or iteration over itertools.count / cycle / repeat without a bound."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One level of nesting: inside `arm` of `block`. Arms: body, orelse, finally, except#N, case#N, element, condition."""
 
     block: Block
     arm: str
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """The smallest statement around a point."""
 
     span: Span
@@ -123,8 +118,7 @@ class Statement:
     """For form 'assign': the plain names that it binds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Struct, frozen=True):
     """Where and when something happens. `order` compares within one scope only."""
 
     scope: int
@@ -134,8 +128,7 @@ class Point:
     statement: Statement
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """What is known of an expression, names followed to their only binding.
 
     `kind` describes what it evaluates to; `text` is how it is written here.
@@ -183,8 +176,7 @@ class Value:
     """For a 'call' of what a multiprocessing context offers: the context's method. None = the default context, or none at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Struct, frozen=True):
     """One argument of a call. `span` covers keyword and star; `value.span` the value alone."""
 
     keyword: str | None
@@ -194,8 +186,7 @@ class Argument:
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
-class Capture:
+class Capture(Struct, frozen=True):
     """A name of an enclosing function that a lambda or nested function reads."""
 
     name: str
@@ -204,8 +195,7 @@ class Capture:
     """It is bound more than once in the enclosing function, or after the definition: reading it early could differ."""
 
 
-@dataclass(frozen=True, slots=True)
-class GlobalUse:
+class GlobalUse(Struct, frozen=True):
     """A module-level name that a function reads, assigns (`global x`) or mutates (x.append(..), x[k] = ..)."""
 
     name: str
@@ -228,8 +218,7 @@ class GlobalUse:
     """For how 'assign' and 'mutate': the place among the blocks around it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """What a scope does with a name, or with an attribute of the object that the name stands for."""
 
     name: str
@@ -241,8 +230,7 @@ class Access:
     """Span: the name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(Struct, frozen=True):
     """Positional parameters required and accepted (self excluded in a method), keyword-only ones required, stars."""
 
     names: tuple[str, ...]
@@ -253,8 +241,7 @@ class Parameters:
     double_star: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
+class Raised(Struct, frozen=True):
     """A `raise` statement of a function."""
 
     exception: Name | None
@@ -263,8 +250,7 @@ class Raised:
     arguments: tuple[Argument, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LibraryCall:
+class LibraryCall(Struct, frozen=True):
     """A call of a function whose canonical name is known and that some rule or question may care for."""
 
     api: str
@@ -280,8 +266,7 @@ class LibraryCall:
     """`point.order` of the library call that made that object, where one call did."""
 
 
-@dataclass(frozen=True, slots=True)
-class LocalCall:
+class LocalCall(Struct, frozen=True):
     """A call of functions of the project, in a function that leads to a pool or at module level."""
 
     function: int
@@ -295,8 +280,7 @@ class LocalCall:
     under_guard: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Struct, frozen=True):
     """A def or lambda that matters: a task, an initializer, a callback, what they call, and every function that holds a pool."""
 
     id: int
@@ -349,8 +333,7 @@ class Function:
     """Its own body holds a `while True` that no break or return leaves: it never comes back."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeStore:
+class AttributeStore(Struct, frozen=True):
     """`self.name = value` or `del self.name` in a method of a class."""
 
     name: str
@@ -359,8 +342,7 @@ class AttributeStore:
     point: Point
 
 
-@dataclass(frozen=True, slots=True)
-class ClassFact:
+class ClassFact(Struct, frozen=True):
     """A class of this file that is a task, an argument, an exception or the owner of a task."""
 
     id: int
@@ -391,8 +373,7 @@ class ClassFact:
         return tuple((store.name, store.value) for store in self.stores if store.value is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """What a worker is asked to run."""
 
     kind: Literal[
@@ -427,8 +408,7 @@ UseHow = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """One thing that happens to a handle or to a pool.
 
     iterate: for / comprehension over it, one by one. consume: drained at once (list, sorted, sum, set, dict, star arguments).
@@ -468,8 +448,7 @@ ESCAPES: frozenset[str] = frozenset({"return", "yield", "store", "put", "pass"})
 """Uses after which the object may be used where the survey does not look."""
 
 
-@dataclass(frozen=True, slots=True)
-class Handle:
+class Handle(Struct, frozen=True):
     """What an operation gives back. kind 'value': a finished result (Pool.map, apply); its uses are not followed."""
 
     kind: Literal["async_result", "future", "iterator", "aio_future", "value", "none"]
@@ -486,8 +465,7 @@ class Handle:
         return tuple(use for use in self.uses if use.how in ESCAPES)
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One method call on a pool: pool.map(..), executor.submit(..), loop.run_in_executor(executor, ..); unknown methods too."""
 
     method: str
@@ -523,8 +501,7 @@ class Operation:
         return find_argument(self.arguments, keyword, position)
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """Something that ends a pool. with-exit: the end of the `with` block that holds it."""
 
     how: Literal["close", "terminate", "shutdown", "join", "with-exit", "stack", "closing", "atexit", "finalize"]
@@ -537,8 +514,7 @@ class End:
     """As that of an operation."""
 
 
-@dataclass(frozen=True, slots=True)
-class PoolSite:
+class PoolSite(Struct, frozen=True):
     """One construction of a pool."""
 
     index: int
@@ -600,8 +576,7 @@ class PoolSite:
         return self.stdlib and self.workers == "process"
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(Struct, frozen=True):
     """One imported name."""
 
     name: str
@@ -611,8 +586,7 @@ class Import:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class FileFacts:
+class FileFacts(Struct, frozen=True):
     """Everything a survey states of one file."""
 
     path: str
@@ -674,8 +648,7 @@ class FileFacts:
                     yield site, operation
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """The answer to one question of the tree: what answered it, and where."""
 
     answer: Answer

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from poolaudit import edits, imports, verify
 from poolaudit.judge import CRASH, ask, judge, survey
@@ -28,8 +29,7 @@ ROUNDS = 10
 """Rewriting ends after so many rounds at the latest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fixed:
+class Fixed(Struct, frozen=True):
     """What fixing has made of one file."""
 
     report: FileReport
@@ -57,8 +57,7 @@ def fix(
     return _Fixing(source, config, selection, unsafe, full, project, baseline).run()
 
 
-@dataclass(slots=True)
-class _Fixing:
+class _Fixing(Struct):
     """One file on its way to a fixed point. Every text that it passes through is verified."""
 
     source: SourceFile

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from poolaudit.config import Config, ConfigError
 from poolaudit.executors import crew
@@ -25,8 +26,7 @@ Failed = Callable[[str, ConfigError], None]
 """Is told each root that has a configuration which cannot be used."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Project:
+class _Project(Struct, frozen=True):
     root: str
     config: Config
     run: Run

@@ -9,9 +9,10 @@ import ast
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
+
+from msgspec import Struct
 
 from poolaudit import syntax
 from poolaudit.edits import Edit, ImportRequest, insert
@@ -22,16 +23,14 @@ OTHER = ""
 """The origin of a name that is no import: an assignment, a definition, a parameter, a builtin."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spelling:
+class Spelling(Struct, frozen=True):
     """How to write a name here. `requests` go into Fix.imports; empty when an import that stands already reaches it."""
 
     text: str
     requests: tuple[ImportRequest, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why a name cannot be brought into reach. shadowed: it means something else here. no-place: Python cannot parse the file."""
 
     reason: Literal["shadowed", "no-place"]
@@ -120,8 +119,7 @@ def _new_lines(text: str, names: _Names, lines: list[str]) -> Edit:
     return insert(names.place, block + newline)
 
 
-@dataclass(frozen=True, slots=True)
-class _Names:
+class _Names(Struct, frozen=True):
     """What the names of one file mean, as far as imports go."""
 
     origins: dict[str, frozenset[str]]

@@ -10,9 +10,10 @@ import difflib
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec.structs import replace
 
 from poolaudit import edits, imports, suppression, syntax
 from poolaudit.discover import TOO_DEEP, UNREADABLE

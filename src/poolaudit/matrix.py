@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
+
+from msgspec import Struct
 
 from poolaudit.settings import FORKSERVER_SINCE, Version
 from poolaudit.transcript import METHODS, Cell, Method, Outcome, Outcomes, Transcript
@@ -18,8 +19,7 @@ from poolaudit.transcript import METHODS, Cell, Method, Outcome, Outcomes, Trans
 Kind = Literal["fine", "hangs", "raises", "killed", "exits", "wrong", "prints", "not run"]
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """How a program ends in one cell, a bad one compared with what the good one does there.
 
     fine: like the good program. raises: exceptions, `detail` names them. killed: by a signal. exits: with a status, silently.
@@ -41,8 +41,7 @@ class End:
         return {"wrong": f"no error, but {line}", "prints": line}.get(self.kind, self.kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """Pythons on which a program ends alike under every start method."""
 
     program: str
@@ -52,8 +51,7 @@ class Row:
     """One per column of the matrix; several ends where they are a matter of luck."""
 
 
-@dataclass(frozen=True, slots=True)
-class Matrix:
+class Matrix(Struct, frozen=True):
     columns: tuple[tuple[Method, ...], ...]
     """Start methods under which every row ends alike stand together."""
     rows: tuple[Row, ...]

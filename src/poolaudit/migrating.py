@@ -7,8 +7,10 @@ command line.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from poolaudit import edits, imports, verify
 from poolaudit.judge import ask, survey
@@ -32,8 +34,7 @@ REFUSED = "refused"
 """The code of a problem that says why a planned migration was not made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One pool moved: the text before and after."""
 
     plan: Plan
@@ -44,8 +45,7 @@ class Step:
     after: str
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """What a file's pools need."""
 
     source: SourceFile

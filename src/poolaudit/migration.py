@@ -7,8 +7,9 @@ an API or a syntax tree.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from poolaudit import discover
 from poolaudit.config import Closest
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from poolaudit.survey.project import Project
 
 
-@dataclass(frozen=True, slots=True)
-class MigrationPlan:
+class MigrationPlan(Struct, frozen=True):
     """What the pools of many files need, and what could not be read."""
 
     to: Direction
@@ -40,8 +40,7 @@ class MigrationPlan:
     targets: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """One file with the pools that were moved in it."""
 
     source: SourceFile

@@ -15,9 +15,10 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
+
+from msgspec import Struct
 
 from poolaudit import syntax
 from poolaudit.magics import python
@@ -44,8 +45,7 @@ class Unwritable(Exception):
     """The new code cannot be put back into the cells. The message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """A cell with Python."""
 
     number: int
@@ -57,8 +57,7 @@ class Cell:
     """The source's JSON value, a string or a list of strings, in the document."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notebook:
+class Notebook(Struct, frozen=True):
     """A document and its cells with Python, in their order; none when it is written in another language."""
 
     document: str
@@ -92,8 +91,7 @@ class Notebook:
                 yield CellEdit(cell.number, start, len(cell.source) - end, source[start : len(source) - end])
 
 
-@dataclass(frozen=True, slots=True)
-class CellEdit:
+class CellEdit(Struct, frozen=True):
     """Replace the characters start to end of a cell's source."""
 
     cell: int

@@ -10,8 +10,9 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 BATCH = 60_000
 """Characters of source in one batch: about half a second of work (7 microseconds each), a millisecond to hand it over."""
@@ -26,8 +27,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Crew:
+class Crew(Struct, frozen=True):
     """Who does the work."""
 
     make: Callable[[], Executor]
@@ -36,8 +36,7 @@ class Crew:
     """How many workers it has, as far as that is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch(Generic[Item, Result]):
+class Batch(Struct, Generic[Item, Result], frozen=True):
     """Items that go to a worker together, and what becomes of them."""
 
     work: Callable[[Sequence[Item]], Sequence[Result]]

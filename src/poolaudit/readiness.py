@@ -7,8 +7,9 @@ rules are asked about the Python before and the one since, and what only the lat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from poolaudit.evidence.alike import alike
 from poolaudit.evidence.at_import import start
@@ -43,8 +44,7 @@ AFTER: dict[StartMethod, str] = {method: min(platforms) for method, platforms in
 """One platform for each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Struct, frozen=True):
     """Why a pool is not the same under another start method."""
 
     state: Literal["break", "change"]
@@ -59,8 +59,7 @@ class Reason:
     """Under which of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """What becomes of one pool. Without reasons: unaffected."""
 
     reasons: tuple[Reason, ...] = ()

@@ -7,8 +7,9 @@ rule or a syntax tree.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from poolaudit.config import Config
 from poolaudit.discover import Discovery
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 # fixing is imported where a candidate has been found: with it come the facts, the rules and libcst
 
 
-@dataclass(frozen=True, slots=True)
-class FilePatch:
+class FilePatch(Struct, frozen=True):
     """One file that fixes change: verified, written only when asked."""
 
     source: SourceFile
@@ -48,8 +48,7 @@ class FilePatch:
         return content(self.source, self.before), content(self.source, self.after)
 
 
-@dataclass(frozen=True, slots=True)
-class Rewrite:
+class Rewrite(Struct, frozen=True):
     """What a rewrite did, or would do. Rejected fixes are problems of their file in `report`."""
 
     report: Report

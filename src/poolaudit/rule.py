@@ -7,8 +7,9 @@ Must never know a concrete rule, the catalog, a syntax tree or how a finding is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from poolaudit.edits import Fix
 from poolaudit.facts import FileFacts, PoolSite, Span
@@ -21,16 +22,14 @@ platform or start method, or when something goes wrong. info: slow, or advice.""
 Confidence = Literal["certain", "likely"]
 
 
-@dataclass(frozen=True, slots=True)
-class Related:
+class Related(Struct, frozen=True):
     """A second place that explains a finding; its span may lie in another file of the project."""
 
     where: Span
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What a rule reports. `severity` None: the rule's own."""
 
     where: Span
@@ -49,8 +48,7 @@ SiteCheck = Callable[[PoolSite, FileFacts, Settings], Iterator[Finding]]
 FileCheck = Callable[[FileFacts, Settings], Iterator[Finding]]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One rule. `check` runs per site, `check_file` once per file with pools; rules about the run (PA0xx) have neither.
 
     A site rule sees only standard-library process pools unless `workers` names more ('thread', 'interpreter', 'third-party').

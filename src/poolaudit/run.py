@@ -70,7 +70,7 @@ def _brief(report: FileReport) -> FileReport:
     facts = report.facts
     if facts is None:
         return report
-    from dataclasses import replace  # a run without pools does without
+    from msgspec.structs import replace  # a run without pools does without
 
     around = {site.function for site in facts.sites}
     brief = replace(

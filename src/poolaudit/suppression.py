@@ -9,8 +9,9 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from poolaudit.facts import Span
 from poolaudit.source import NEWLINE, Lines
@@ -24,8 +25,7 @@ _SIGN = re.compile(r"poolaudit:|noqa:[^\n]*\bPA[0-9]", re.IGNORECASE)
 takes half as long as libcst's parser."""
 
 
-@dataclass(frozen=True, slots=True)
-class Suppression:
+class Suppression(Struct, frozen=True):
     """One comment that silences findings."""
 
     kind: Literal["ignore", "ignore-file", "noqa"]
@@ -43,8 +43,7 @@ class Suppression:
     """The line it speaks for: its own, or the one below it and the comments that follow it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Assumption:
+class Assumption(Struct, frozen=True):
     """One word of `# poolaudit: assume[word, ...] reason`: a fact that the tool cannot see."""
 
     word: str
@@ -56,8 +55,7 @@ class Assumption:
     """The comment as code-point offsets."""
 
 
-@dataclass(frozen=True, slots=True)
-class Comments:
+class Comments(Struct, frozen=True):
     """All that the comments of one text say to poolaudit."""
 
     suppressions: tuple[Suppression, ...] = ()
@@ -112,8 +110,7 @@ def comments(text: str) -> Comments:
     return Comments(tuple(silenced), tuple(assumed), tuple(statements))
 
 
-@dataclass(frozen=True, slots=True)
-class _Comment:
+class _Comment(Struct, frozen=True):
     text: str
     span: Span
     line: int

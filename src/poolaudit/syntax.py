@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from poolaudit.facts import Span
 from poolaudit.settings import Version
@@ -92,8 +93,7 @@ def compiles(text: str, *, awaits: bool = False) -> None:
         compile(text, "<text>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if awaits else 0, dont_inherit=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(Struct, frozen=True):
     """Why the running Python does not take a text. Line and column from 1, 0 when unknown."""
 
     message: str

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal, cast
+
+from msgspec import Struct
 
 from poolaudit.settings import Version
 
@@ -26,8 +27,7 @@ Method = Literal["fork", "spawn", "forkserver", "default"]
 METHODS: tuple[Method, ...] = ("fork", "spawn", "forkserver")
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How a program ended: its status, the last lines of stdout, the last exception line of stderr ('' when it was silent)."""
 
     status: str
@@ -36,8 +36,7 @@ class Outcome:
     err: str = ""
 
 
-@dataclass(frozen=True, order=True)
-class Cell:
+class Cell(Struct, frozen=True, order=True):
     """One program on one Python with one start method. `program`: 'bad.py', 'good.py', 'bad/main.py'."""
 
     program: str

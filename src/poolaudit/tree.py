@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from poolaudit.facts import Answer, Evidence, FileFacts, PoolSite
@@ -23,8 +24,7 @@ Strength = Literal["must", "should", "may"]
 ANSWERS: tuple[Answer, ...] = ("yes", "no", "unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """What the questions are asked of: one pool, its file, the supported Pythons, and what its author states about it."""
 
     site: PoolSite
@@ -35,8 +35,7 @@ class Subject:
     """What a start method that is not fork does to the pool, where rules were asked, too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """`word` states the answer in a comment: assume[word] is yes, assume[no-word] is no."""
 
     word: str
@@ -46,8 +45,7 @@ class Question:
     """It asks what the pool is, not what its code needs: the other answer would be another program, so nothing is said of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """Where a walk ends. `would_flip` holds sentences beyond those that follow from the questions on the way."""
 
     verdict: Verdict
@@ -56,8 +54,7 @@ class Leaf:
     would_flip: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(Struct, frozen=True):
     """A question and where each of its answers leads. A question that only informs leads to one place with every answer."""
 
     question: Question
@@ -84,8 +81,7 @@ ONWARD = Onward()
 """In a Row: the next row."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One question of a cascade: each answer ends the cascade or leads to the next row."""
 
     question: Question
@@ -107,30 +103,26 @@ def cascade(*rows: Row, otherwise: Node) -> Node:
     return node
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """Something that people decide by and this tree does not, with what was measured."""
 
     topic: str
     measured: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Struct, frozen=True):
     root: Node
     notes: tuple[Note, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Traced:
+class Traced(Struct, frozen=True):
     """One question that was asked, with its evidence."""
 
     question: str
     evidence: Evidence
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """The leaf that was reached and the way to it."""
 
     verdict: Verdict

@@ -13,8 +13,9 @@ import sys
 import tokenize
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from poolaudit import syntax
 from poolaudit.edits import Edit
@@ -26,8 +27,7 @@ _BLANKS_AND_COMMENTS = re.compile(r"(?:[\s\\]|#[^\r\n]*)*")
 _LAST_LINE_IS_BLANK = re.compile(r"[\r\n][ \t]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(Struct, frozen=True):
     """Why a rewrite is not written. `line` from 1 in the old text, 0 when unknown."""
 
     reason: Literal["syntax", "changed-elsewhere", "comment-lost", "still-found", "new-finding", "unstable"]
@@ -103,8 +103,7 @@ def _check_statements(before: str, after: str, edits: Sequence[Edit]) -> Rejecti
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
+class _Placed(Struct, frozen=True):
     """A statement with its characters and the headers of the statements around it, the outermost first."""
 
     node: ast.stmt

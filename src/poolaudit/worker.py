@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
+
+from msgspec import Struct, field
 
 from poolaudit import __version__
 from poolaudit.config import Config
@@ -17,8 +18,7 @@ from poolaudit.run import Noted, Run
 from poolaudit.source import SourceFile
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """What a worker must know of a run, beside the files."""
 
     config: Config

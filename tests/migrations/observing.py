@@ -8,8 +8,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 # a pair is compared by all of stdout and by files, of which a fixture's Outcome keeps less: the same steps, gathered otherwise
 from proof.running import HANGS, LIMIT, PATIENCE, Method, Outcome, exception_line, execute, normalised

@@ -7,8 +7,9 @@ decorators of the project and of functools do to both. Must never know a rule. A
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from poolaudit.evidence.holding import pickled_by_attributes
 from poolaudit.evidence.importable import may_be_importable
@@ -23,8 +24,7 @@ Effect = Literal["same", "named", "nameless", "object", "unknown"]
 name, which no module holds. object: an instance that keeps the function."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hidden:
+class Hidden(Struct, frozen=True):
     """What stands in the place of a function, so that pickle does not find it by its name."""
 
     effect: Effect

@@ -6,7 +6,7 @@ a pool, a rule or libcst.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from poolaudit.facts import MODULE_SCOPE, FileFacts, Point, dominates
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from poolaudit.evidence.payload import opened
 from poolaudit.evidence.unpicklable import (
@@ -28,8 +30,7 @@ _TRICKS = re.compile(r"\b(?:delattr|setattr|vars)\(|\b__dict__\b")
 """By these a class may do to its attributes what no store tells."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """Something that cannot be pickled, and that an object takes along."""
 
     attribute: str
@@ -46,8 +47,7 @@ class Held:
         return f"holds {self.what} in `{self.attribute}`" if self.attribute else f"is {self.what}"
 
 
-@dataclass(frozen=True, slots=True)
-class Pickled:
+class Pickled(Struct, frozen=True):
     """Where and when an object is pickled."""
 
     name: str = ""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from poolaudit.facts import MODULE_SCOPE, FileFacts, Function, GlobalUse, Operation, Point, PoolSite, Task, Value
 
@@ -22,8 +23,7 @@ _SHARED = (
 """What two processes share, whoever changes it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inherited:
+class Inherited(Struct, frozen=True):
     """A name that worker code reads and that only the parent gives its value."""
 
     name: str

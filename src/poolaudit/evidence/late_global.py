@@ -7,7 +7,8 @@ libcst.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from poolaudit.evidence.earlier import ran_by, reached_by
 from poolaudit.evidence.inherited import DEFINITIONS, code_of
@@ -20,8 +21,7 @@ _BUILDERS = frozenset(
 """What makes an object of one process alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Late:
+class Late(Struct, frozen=True):
     """A name that worker code reads, and what the parent does to it too late."""
 
     name: str

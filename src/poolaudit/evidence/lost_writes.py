@@ -8,7 +8,8 @@ a rule or an edit.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from poolaudit.evidence.afterwards import afterwards, called_afterwards
 from poolaudit.evidence.blank import is_blank, is_none
@@ -17,8 +18,7 @@ from poolaudit.evidence.looking import looks, rebound
 from poolaudit.facts import Access, ClassFact, FileFacts, Function, GlobalUse, Operation, PoolSite, Span, Task, exclusive
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """A change that stays in the worker, and where the parent looks for it."""
 
     name: str

@@ -7,7 +7,8 @@ kernel, and in workers that are forked from it, alone. Must never know a rule, a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from poolaudit.evidence.importable import may_be_importable
 from poolaudit.evidence.inherited import sent
@@ -20,8 +21,7 @@ _KEEPERS = frozenset({"attr", "attrs", "dataclasses", "enum", "functools", "typi
 """Modules whose decorators leave a class what it is for pickle."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """A function or class of a notebook that is sent to a worker by its name."""
 
     name: str

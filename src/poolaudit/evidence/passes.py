@@ -5,7 +5,7 @@ Knows uses, loops and the order of points. Must never know a rule or a pool.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from poolaudit.facts import Block, FileFacts, Operation, Point, Use, dominates
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from poolaudit.evidence.earlier import earlier
 from poolaudit.evidence.payload import payload
@@ -28,8 +29,7 @@ _NO_DRAW = frozenset({
 """Names of `random` and `numpy.random` that draw no number from the state of the module."""
 
 
-@dataclass(frozen=True, slots=True)
-class Repeated:
+class Repeated(Struct, frozen=True):
     """A state that several workers begin with."""
 
     name: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from poolaudit.facts import FileFacts, Function, Span, Task
 from poolaudit.syntax import Places
@@ -19,8 +20,7 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _LATER = (ast.Lambda, ast.GeneratorExp)
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """How a place is come to."""
 
     always: bool = True
@@ -46,8 +46,7 @@ START = Way()
 """At the start of a task."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(Struct, frozen=True):
     """A function that runs, the way to its call from the start of the task, and the functions that lead there."""
 
     function: Function
@@ -103,8 +102,7 @@ def _name(callee: ast.expr) -> str:
     return callee.attr if isinstance(callee, ast.Attribute) else callee.id if isinstance(callee, ast.Name) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """A call or a `raise` statement."""
 
     offset: int

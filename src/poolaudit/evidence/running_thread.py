@@ -6,7 +6,8 @@ Knows what starts a thread, and what waits for its end or may do so. Must never 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from poolaudit.evidence.earlier import earlier, reached_by, through_loops
 from poolaudit.facts import FileFacts, Function, LibraryCall, Point, PoolSite
@@ -16,8 +17,7 @@ _STOPS = ("threading.Thread().join", "threading.Timer().join", "threading.Timer(
 _SUBMITS = ("submit", "map")
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Struct, frozen=True):
     """A thread, or the threads of a pool, and where they were started."""
 
     where: Point

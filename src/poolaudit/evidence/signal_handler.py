@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from poolaudit.evidence.earlier import earlier, through_loops
 from poolaudit.facts import MODULE_SCOPE, FileFacts, LibraryCall, Point, Value, find_argument
@@ -18,8 +19,7 @@ _ENDS = re.compile(r"\braise\b|\b(?:exit|_exit|kill|killpg|abort|quit|raise_sign
 """Words of a handler that ends the process, or asks which process it runs in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deaf:
+class Deaf(Struct, frozen=True):
     """A call after which SIGTERM does not end the process any more."""
 
     call: LibraryCall

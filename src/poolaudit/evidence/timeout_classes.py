@@ -6,7 +6,8 @@ Knows canonical names of exception classes and since when they are one. Must nev
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from poolaudit.facts import Block, Name, Use
 
@@ -18,8 +19,7 @@ OTHERS = frozenset({"builtins.TimeoutError", "asyncio.TimeoutError", "asyncio.ex
 """One class with that of concurrent.futures since ONE_SINCE."""
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
+class Raised(Struct, frozen=True):
     """The class that a timeout raises, and what else catches it."""
 
     module: str

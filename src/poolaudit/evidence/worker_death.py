@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from poolaudit.evidence.running import START, Ran, Way, run_by, way_to
 from poolaudit.facts import FileFacts, Function, LibraryCall, Raised, Span, Task, Value
@@ -31,8 +32,7 @@ Kind = Literal["raised", "ended", "signalled"]
 """raised: SystemExit goes up to the pool's own code. ended: the process ends on the spot. signalled: by a signal of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Death:
+class Death(Struct, frozen=True):
     """A place that ends the worker that comes to it."""
 
     kind: Kind

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from poolaudit.facts import LocalCall, Span
 from poolaudit.migrate.move import Move
@@ -20,8 +21,7 @@ _QUIET_METHODS = frozenset({"append", "format", "join", "items", "keys", "values
 """Calls after which a forked process looks as before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """Text of one function, or of module level, that runs in between."""
 
     scope: int
@@ -49,8 +49,7 @@ def stretches(move: Move) -> Iterator[Stretch]:
             yield from between.stretch(scope, Span(function.body.start, max(first, function.body.start)))
 
 
-@dataclass(frozen=True)
-class _Between:
+class _Between(Struct, frozen=True):
     move: Move
     tasks: set[int]
 

@@ -6,14 +6,13 @@ Every entry has a pair of programs that behave differently below fixtures/migrat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from poolaudit.facts import Span
 from poolaudit.migrate.plan import Blocker
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Struct, frozen=True):
     """One entry: why it blocks, in one sentence, and the smallest edit that unlocks it."""
 
     why: str

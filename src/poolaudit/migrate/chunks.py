@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from poolaudit.edits import replace
 from poolaudit.facts import MODULE_SCOPE, Argument, Operation, Span, Value, dominates
@@ -44,8 +45,7 @@ AFFINITY_SINCE = (3, 13)
 """Pool() asks os.process_cpu_count() from here on (https://docs.python.org/3/whatsnew/3.13.html#os)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tasks:
+class Tasks(Struct, frozen=True):
     """What is mapped, as the new call writes it."""
 
     text: str

@@ -6,8 +6,9 @@ Knows the pool, its file, the supported Pythons and the text around an expressio
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from poolaudit.facts import FileFacts, Function, Handler, Operation, Point, PoolSite, Span, Task, Value
 from poolaudit.imports import Refusal, spell
@@ -17,8 +18,7 @@ from poolaudit.migrate.surroundings import Surroundings
 from poolaudit.settings import Settings
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(Struct, frozen=True, dict=True):
     """What is moved, and what is around it."""
 
     site: PoolSite

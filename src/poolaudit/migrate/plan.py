@@ -7,8 +7,9 @@ or a file on disk.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from poolaudit.edits import Caveat, Edit, ImportRequest
 from poolaudit.facts import Span
@@ -17,8 +18,7 @@ Direction = Literal["executor", "pool"]
 Status = Literal["ready", "caveats", "blocked"]
 
 
-@dataclass(frozen=True, slots=True)
-class Blocker:
+class Blocker(Struct, frozen=True):
     """Why a pool cannot be migrated: the line in the way and the smallest edit that unlocks it."""
 
     name: str
@@ -27,8 +27,7 @@ class Blocker:
     unlock: str
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Struct, frozen=True):
     """A small function that the new code needs at module level, before `before`."""
 
     name: str
@@ -39,8 +38,7 @@ class Definition:
 Piece: TypeAlias = "Edit | ImportRequest | Definition | Caveat | Blocker"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What becomes of one pool. `edits` are empty when it is blocked."""
 
     site: int

@@ -8,8 +8,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+
+from msgspec import Struct
 
 from poolaudit import syntax
 from poolaudit.facts import Span
@@ -28,13 +29,12 @@ _MUTATORS = frozenset(
 """Methods that change their object."""
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True, dict=True):
     """One file's tree, asked by spans. Built once per text."""
 
     text: str
     tree: ast.Module
-    _places: syntax.Places = field(repr=False)
+    _places: syntax.Places
 
     @cached_property
     def _nodes(self) -> list[ast.AST]:

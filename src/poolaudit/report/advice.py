@@ -9,8 +9,9 @@ from __future__ import annotations
 import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from poolaudit.facts import Answer, PoolSite, Span
 from poolaudit.report import FileReport, Report, Reported
@@ -43,8 +44,7 @@ READINESS: dict[Readiness, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Advised:
+class Advised(Struct, frozen=True):
     """One pool with everything that is said of it."""
 
     path: str

@@ -13,9 +13,10 @@ Knows lines, spans and labels. Must never know a finding, a rule or where the te
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from poolaudit.report.lines import Lines
 from poolaudit.report.terminal import Paint, shown, width_of, wrapped
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 _CUT = "..."
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """A span to underline, with what to say about it. A span of several lines is marked on its first."""
 
     span: Span
@@ -35,8 +35,7 @@ class Mark:
     primary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Underline:
+class _Underline(Struct, frozen=True):
     """A mark on one line: characters from the line's start."""
 
     line: int

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from poolaudit.facts import PoolSite, Span
 from poolaudit.migrate.plan import Plan, Status
@@ -31,8 +32,7 @@ _STYLES = {"ready": "green", "caveats": "yellow", "blocked": "red"}
 _NAMES = {"executor": "ProcessPoolExecutor", "pool": "Pool"}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One pool and its plan, with the numbers that people count lines and cells by."""
 
     path: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from poolaudit.edits import Edit, insert
 from poolaudit.facts import Block, End, FileFacts, Operation, Point, PoolSite, Span, Step, before
@@ -27,8 +28,7 @@ _NAMES: dict[Ask, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _LEAVES = re.compile(r"\b(?:return|raise|break|continue|yield|exit|_exit)\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where lines may be added: after the line that `offset` ends, at the nesting `path`."""
 
     offset: int
@@ -36,8 +36,7 @@ class Place:
     path: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why the results cannot be collected by an edit, as the end of a sentence."""
 
     reason: str

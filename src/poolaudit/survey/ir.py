@@ -7,42 +7,37 @@ number, so the trace is flat and free of syntax trees. Knows the shapes only. Mu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from poolaudit.facts import Span
 
 
-@dataclass(slots=True)
-class External:
+class External(Struct):
     """An imported module or a name of one: 'multiprocessing', 'multiprocessing.Pool'. Relative imports keep their dots."""
 
     name: str
 
 
-@dataclass(slots=True)
-class Constant:
+class Constant(Struct):
     value: object
 
 
-@dataclass(slots=True)
-class FunctionValue:
+class FunctionValue(Struct):
     function: int
 
 
-@dataclass(slots=True)
-class ClassValue:
+class ClassValue(Struct):
     cls: int
 
 
-@dataclass(slots=True)
-class ParameterValue:
+class ParameterValue(Struct):
     function: int
     name: str
 
 
-@dataclass(slots=True)
-class Reference:
+class Reference(Struct):
     """A name that is read; `target` is the node it leads to here, None when only its scopes can tell (free, global, builtin)."""
 
     name: str
@@ -50,21 +45,18 @@ class Reference:
     scope: int
 
 
-@dataclass(slots=True)
-class Attribute:
+class Attribute(Struct):
     base: int
     name: str
 
 
-@dataclass(slots=True)
-class Subscript:
+class Subscript(Struct):
     base: int
     index: int | None
     """None for a slice."""
 
 
-@dataclass(slots=True)
-class Element:
+class Element(Struct):
     """What iteration over `base` yields. `lazy`: inside a generator expression, run when somebody iterates that."""
 
     base: int
@@ -73,28 +65,24 @@ class Element:
     """The `for` or comprehension that iterates; None for `yield from`."""
 
 
-@dataclass(slots=True)
-class Unpacked:
+class Unpacked(Struct):
     """Position of a destructured value; None behind a star."""
 
     base: int
     position: int | None
 
 
-@dataclass(slots=True)
-class Entered:
+class Entered(Struct):
     """What `with base as x` binds."""
 
     base: int
 
 
-@dataclass(slots=True)
-class Awaited:
+class Awaited(Struct):
     base: int
 
 
-@dataclass(slots=True)
-class Choice:
+class Choice(Struct):
     """One of several nodes: a conditional expression, a merge of branches, a loop's carried name."""
 
     parts: list[int]
@@ -104,8 +92,7 @@ class Choice:
     """The condition of x if c else y."""
 
 
-@dataclass(slots=True)
-class Display:
+class Display(Struct):
     """A literal list, tuple, set or dict. `keys` pairs with `elements` for a dict."""
 
     form: str
@@ -114,8 +101,7 @@ class Display:
     stars: tuple[int, ...]
 
 
-@dataclass(slots=True)
-class Comprehension:
+class Comprehension(Struct):
     """form: list, set, dict, generator."""
 
     form: str
@@ -126,21 +112,18 @@ class Comprehension:
     """What it iterates, and its conditions."""
 
 
-@dataclass(slots=True)
-class CallArgument:
+class CallArgument(Struct):
     keyword: str | None
     star: str
     value: int
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct):
     callee: int
     arguments: tuple[CallArgument, ...]
 
 
-@dataclass(slots=True)
-class Joined:
+class Joined(Struct):
     """a + b: for containers the union of both, else opaque. So are a | b, a & b, a - b and a ^ b (`sets`)."""
 
     left: int
@@ -148,8 +131,7 @@ class Joined:
     sets: bool = False
 
 
-@dataclass(slots=True)
-class Opaque:
+class Opaque(Struct):
     """Any other expression; its operands are looked at, never kept."""
 
     operands: tuple[int, ...]
@@ -177,8 +159,7 @@ Node = (
 )
 
 
-@dataclass(slots=True)
-class Frame:
+class Frame(Struct):
     """Where a node stands: scope, nesting, statement."""
 
     scope: int
@@ -188,8 +169,7 @@ class Frame:
     under_guard: bool
 
 
-@dataclass(slots=True)
-class HandlerTrace:
+class HandlerTrace(Struct):
     types: tuple[int, ...]
     """Nodes of the type expressions."""
     alias: str | None
@@ -197,8 +177,7 @@ class HandlerTrace:
     place: int
 
 
-@dataclass(slots=True)
-class BlockTrace:
+class BlockTrace(Struct):
     """A compound statement, comprehension or class body."""
 
     kind: str
@@ -221,8 +200,7 @@ class BlockTrace:
     body_indent: str = ""
 
 
-@dataclass(slots=True)
-class StatementTrace:
+class StatementTrace(Struct):
     form: str
     alone: bool
     indent: str
@@ -231,8 +209,7 @@ class StatementTrace:
     assigned: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Bound:
+class Bound(Struct):
     """`name = node` in some scope; targets that are attributes keep their dotted text."""
 
     name: str
@@ -244,8 +221,7 @@ class Bound:
     target_place: int | None
 
 
-@dataclass(slots=True)
-class Stored:
+class Stored(Struct):
     """base.name = node, or base[...] = node with name None."""
 
     base: int
@@ -256,8 +232,7 @@ class Stored:
     key: int | None = None
 
 
-@dataclass(slots=True)
-class StatementUse:
+class StatementUse(Struct):
     """What a statement does with a node: return, yield, drop, test, raise, delete, annotate."""
 
     how: str
@@ -266,24 +241,21 @@ class StatementUse:
     frame: int
 
 
-@dataclass(slots=True)
-class RaisedTrace:
+class RaisedTrace(Struct):
     node: int | None
     order: int
     frame: int
     arguments: tuple[CallArgument, ...]
 
 
-@dataclass(slots=True)
-class ParameterTrace:
+class ParameterTrace(Struct):
     name: str
     kind: str
     """positional, keyword, star, double_star."""
     default: int | None
 
 
-@dataclass(slots=True)
-class FunctionTrace:
+class FunctionTrace(Struct):
     """A def or lambda, or the body of a module. Its id is also the id of its scope; 0 is the module that is surveyed."""
 
     id: int
@@ -324,8 +296,7 @@ class FunctionTrace:
         return self.module == self.id
 
 
-@dataclass(slots=True)
-class ClassTrace:
+class ClassTrace(Struct):
     id: int
     name: str
     scope: int
@@ -338,8 +309,7 @@ class ClassTrace:
     decorators: tuple[int, ...] = ()
 
 
-@dataclass(slots=True)
-class ImportTrace:
+class ImportTrace(Struct):
     name: str
     api: str
     frame: int
@@ -389,8 +359,7 @@ class Places(Protocol):
         """A target of an assignment."""
 
 
-@dataclass(slots=True)
-class ModuleTrace:
+class ModuleTrace(Struct):
     """A module that was read."""
 
     name: str
@@ -401,8 +370,7 @@ class ModuleTrace:
     scope: int
 
 
-@dataclass(slots=True)
-class Trace:
+class Trace(Struct):
     """Everything read of one file, and of the modules of its project that were asked for."""
 
     path: str

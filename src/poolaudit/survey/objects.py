@@ -6,107 +6,93 @@ Knows their shapes only. Must never know how they come about (solve) or what is 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class ExternalObject:
+class ExternalObject(Struct, frozen=True):
     """A module, class or function of another module, by canonical name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class CalledObject:
+class CalledObject(Struct, frozen=True):
     """What calling an external gave: an instance or a value."""
 
     name: str
     call: int
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionObject:
+class FunctionObject(Struct, frozen=True):
     """A function of this file; `bound` is the class whose instance (or which itself) it is bound to."""
 
     function: int
     bound: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ClassObject:
+class ClassObject(Struct, frozen=True):
     cls: int
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceObject:
+class InstanceObject(Struct, frozen=True):
     """Any instance of a class of this file."""
 
     cls: int
 
 
-@dataclass(frozen=True, slots=True)
-class SuperObject:
+class SuperObject(Struct, frozen=True):
     cls: int
 
 
-@dataclass(frozen=True, slots=True)
-class SiteObject:
+class SiteObject(Struct, frozen=True):
     """The pool constructed by a call."""
 
     call: int
 
 
-@dataclass(frozen=True, slots=True)
-class ContextObject:
+class ContextObject(Struct, frozen=True):
     """A multiprocessing context: family and start method ('' default, 'unknown')."""
 
     family: str
     method: str
 
 
-@dataclass(frozen=True, slots=True)
-class HandleObject:
+class HandleObject(Struct, frozen=True):
     """What an operation gave back: async_result, future, iterator, aio_future."""
 
     call: int
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class ResultObject:
+class ResultObject(Struct, frozen=True):
     """A value that a worker returned, or a container of such values."""
 
     call: int
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerObject:
+class ContainerObject(Struct, frozen=True):
     """A list, tuple, set, dict, generator or lazy view, by what makes it. form 'view': lazy, passes its source's elements on."""
 
     key: Hashable
     form: str
 
 
-@dataclass(frozen=True, slots=True)
-class PartialObject:
+class PartialObject(Struct, frozen=True):
     call: int
 
 
-@dataclass(frozen=True, slots=True)
-class BoundObject:
+class BoundObject(Struct, frozen=True):
     """owner.name, where the owner is a site, handle, container, context or partial."""
 
     owner: SiteObject | HandleObject | ContainerObject | ContextObject | PartialObject | ResultObject
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class CoroutineObject:
+class CoroutineObject(Struct, frozen=True):
     function: int
 
 
-@dataclass(frozen=True, slots=True)
-class ManagedObject:
+class ManagedObject(Struct, frozen=True):
     """A call of a function under @contextmanager."""
 
     function: int

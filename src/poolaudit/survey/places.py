@@ -13,10 +13,10 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 import libcst as cst
 from libcst._nodes.internal import CodegenState
+from msgspec import Struct
 
 from poolaudit.facts import Span
 from poolaudit.survey import ir
@@ -86,8 +86,7 @@ class _RecordingState(CodegenState, AbstractContextManager[None]):
         self.inner[node] = (begun, self.offset)
 
 
-@dataclass(slots=True)
-class Unit:
+class Unit(Struct):
     """A piece of code whose start ast knows: a simple statement, a compound header, a decorator, an except clause."""
 
     node: cst.CSTNode

@@ -10,8 +10,9 @@ import ast
 import os
 import sys
 from collections.abc import Iterator, Set
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from poolaudit.layout import Layout
 from poolaudit.source import Unreadable, decode
@@ -74,8 +75,7 @@ class _Unknown:
 _UNKNOWN = _Unknown()
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(Struct, frozen=True):
     """A module found on disk and parsed."""
 
     name: str
@@ -85,8 +85,7 @@ class Module:
     tree: ast.Module | None
 
 
-@dataclass(slots=True)
-class Project:
+class Project(Struct):
     """Finds and parses modules. One object serves a whole run and remembers what it has parsed last."""
 
     layout: Layout

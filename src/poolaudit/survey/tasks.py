@@ -5,8 +5,9 @@ Knows a solved trace. Must never know which tasks can be pickled: that is for ru
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal, cast
+
+from msgspec.structs import replace
 
 from poolaudit.facts import Argument, Span, Task, Value
 from poolaudit.survey import ir

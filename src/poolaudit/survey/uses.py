@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from poolaudit.facts import ESCAPES, Span, Use, UseHow, Value
 from poolaudit.survey import consumers, ir
@@ -51,8 +53,7 @@ class Consumer(NamedTuple):
     position: int
 
 
-@dataclass(slots=True)
-class Holder:
+class Holder(Struct):
     """A node that holds an object, and how. `method`: it holds the object's bound method of that name."""
 
     node: int

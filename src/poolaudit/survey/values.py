@@ -6,8 +6,9 @@ Knows a solved trace and its places. Must never know what makes a rule speak.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Set
-from dataclasses import replace
 from typing import Literal, Protocol, cast
+
+from msgspec.structs import replace
 
 from poolaudit.facts import Argument, Block, Handler, Name, Point, Span, StartMethod, Statement, Step, Value
 from poolaudit.survey import consumers, ir

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from poolaudit.facts import Argument, End, FileFacts, Point, PoolSite, Span
 from poolaudit.rule import Finding, Related, Rule
@@ -36,8 +37,7 @@ ASKS_FIRST = re.compile(r"version|hasattr|getattr|signature|\bPY_?\d", re.IGNORE
 CAUGHT = frozenset(f"builtins.{name}" for name in ("TypeError", "AttributeError", "ImportError", "Exception", "BaseException"))
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """Something newer than the oldest Python known, where it is used."""
 
     name: str

@@ -16,7 +16,8 @@ the items of the tuple as arguments of submit. Unsafe, because it is a guess at 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from poolaudit.edits import Fix
 from poolaudit.evidence.arity import accepts, called, may_be_overridden, needs

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from poolaudit.edits import Fix
 from poolaudit.facts import End, FileFacts, Operation, PoolSite, Span, Use, before, exclusive, find_argument

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from poolaudit.edits import Caveat, Fix, insert
 from poolaudit.facts import LOOPS, End, FileFacts, PoolSite, before

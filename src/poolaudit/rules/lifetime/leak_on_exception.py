@@ -15,7 +15,8 @@ runs, and an executor waits for it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from poolaudit.edits import Caveat, Fix
 from poolaudit.evidence.caught import caught

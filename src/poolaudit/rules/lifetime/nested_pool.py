@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from poolaudit.evidence.deliberate import expects_failure
 from poolaudit.evidence.inherited import code_of
@@ -39,8 +40,7 @@ _FREED = re.compile(r"no[nt]?_?daemon|def daemon\b|_config\b|\bdaemon\b[\"'\]]*\
 """The workers are made to be no daemons."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Child:
+class _Child(Struct, frozen=True):
     """Where a task starts processes."""
 
     what: str

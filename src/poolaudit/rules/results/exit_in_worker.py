@@ -16,7 +16,8 @@ the parent decide to exit.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from poolaudit.evidence.deliberate import expects_failure
 from poolaudit.evidence.unbounded import waits
@@ -32,8 +33,7 @@ _NEAR = 1
 _CATCH_EXIT = frozenset({"builtins.SystemExit", "builtins.BaseException"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Exit:
+class _Exit(Struct, frozen=True):
     death: Death
     task: Task
     operation: Operation

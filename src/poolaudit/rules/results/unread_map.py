@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from poolaudit.edits import Caveat, Fix, insert
 from poolaudit.evidence.guarded_task import catches_its_errors

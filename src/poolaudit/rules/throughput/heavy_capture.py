@@ -15,7 +15,8 @@ initializer and initargs.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from poolaudit.evidence.payload import APPLY, COMPREHENSIONS
 from poolaudit.evidence.size import is_loaded, pickled_size
@@ -35,8 +36,7 @@ _CHUNKED = frozenset({"map", "starmap", "map_async", "starmap_async"})
 """Methods of Pool that choose a chunksize by themselves."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Companion:
+class _Companion(Struct, frozen=True):
     """A value that goes with each of many tasks: by itself, or as an attribute of the object that a method belongs to."""
 
     value: Value
