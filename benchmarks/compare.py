@@ -89,13 +89,31 @@ class Bench:
         return Command("python -c pass", (str(self.poolaudit / "python"), "-c", "pass"), self.work)
 
 
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A line of the second table."""
+
+    name: str
+    samples: list[Sample]
+    memory: float | None
+    """MiB of all its processes; None where the system does not tell."""
+
+    @property
+    def cpu(self) -> float:
+        return median(_seconds(self.samples, "cpu"))
+
+    @property
+    def wall(self) -> float:
+        return median(_seconds(self.samples, "wall"))
+
+
 @dataclass
 class Result:
     """What a run has found so far."""
 
     head: str
     rows: list[Row] = field(default_factory=list)
-    others: list[tuple[str, list[Sample]]] = field(default_factory=list)
+    others: list[Peer] = field(default_factory=list)
     small: Tree | None = None
 
     def text(self) -> str:
@@ -104,12 +122,22 @@ class Result:
         return text + (f"\n\nOther tools, on {self.small}, one process each:\n\n{self._others()}" if self.others else "") + "\n"
 
     def _others(self) -> str:
-        ours = median(sample.cpu for sample in self.others[0][1])
-        rows = []
-        for name, samples in self.others:
-            cpu, wall, peak = (median(getattr(sample, each) for sample in samples) for each in ("cpu", "wall", "peak"))
-            rows.append([name, significant(cpu, " s"), significant(cpu / ours), significant(wall, " s"), f"{peak:.0f} MiB"])
-        return table(["tool", "CPU:", "times poolaudit's:", "wall:", "largest process:"], rows)
+        ours = self.others[0].cpu
+        rows = [
+            [
+                peer.name,
+                significant(peer.cpu, " s"),
+                significant(peer.cpu / ours),
+                significant(peer.wall, " s"),
+                _mebibytes(peer.memory),
+            ]
+            for peer in self.others
+        ]
+        return table(["tool", "CPU:", "times poolaudit's:", "wall:", "memory:"], rows)
+
+
+def _mebibytes(number: float | None) -> str:
+    return f"{number:.0f} MiB" if number is not None else ""
 
 
 def _shown(ratio: Ratio | None) -> str:
@@ -129,12 +157,19 @@ def main() -> None:
     ruff = environments.peer(work, "ruff")
     bench = Bench(work, rounds, environments.poolaudit(work), ruff / "ruff" if ruff else None, environments.ripgrep(work))
     cores = bind()
+    _prove(bench)
     result = Result(_head(bench, cores))
     for part in _parts(bench, options.quick):
         _survive(part, result)
     sys.stdout.write(result.text())
     if options.json:
         options.json.write_text(json.dumps(dataclasses.asdict(result), indent=2, default=str) + "\n")
+
+
+def _prove(bench: Bench) -> None:
+    """poolaudit can be called as it is here. Bad usage ends with 2, as a file does that cannot be parsed, and is quick."""
+    with tempfile.TemporaryDirectory() as folder:
+        run(dataclasses.replace(bench.cold(Tree(Path(folder), 0, 0), CORES), statuses=(0,)))
 
 
 def _survive(part: Callable[[Result], None], result: Result) -> None:
@@ -252,7 +287,7 @@ def _memory(bench: Bench, tree: Tree, result: Result) -> None:
         note(what)
         most = memory(bench.cold(tree, jobs))
         if most is not None:
-            result.rows.append(Row(what, f"{most:.0f} MiB", "", None, "<= 250 MiB"))
+            result.rows.append(Row(what, _mebibytes(most), "", None, "<= 250 MiB"))
 
 
 # Files
@@ -362,7 +397,18 @@ def _others(bench: Bench, tree: Tree, others: Sequence[Other], result: Result) -
     note("other tools")
     samples = in_turn(commands, bench.rounds)
     result.small = tree
-    result.others = sorted(samples.items(), key=lambda each: (each[0] != "poolaudit", median(_seconds(each[1], "cpu"))))
+    if "poolaudit" not in samples:
+        raise Failed("other tools: nothing to hold them against")
+    peers = [Peer(each.name, samples[each.name], _held(each)) for each in commands if each.name in samples]
+    result.others = sorted(peers, key=lambda peer: (peer.name != "poolaudit", peer.cpu))
+
+
+def _held(command: Command) -> float | None:
+    try:
+        return memory(command)
+    except Failed as error:
+        note(f"left out: the memory of {command.name}: {error}")
+        return None
 
 
 def _version(other: Other) -> str:

@@ -30,8 +30,6 @@ SLOW = 10.0
 """Seconds. Commands that take longer run `FEW` rounds only."""
 FEW = 2
 
-MEBIBYTE = 2**20
-
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -54,9 +52,6 @@ class Sample:
     """Seconds."""
     cpu: float
     """Seconds, user and system."""
-    peak: float
-    """MiB of the largest single process, by its resident pages. Linux counts those of the process that starts it, too:
-    about 20 MiB are the least that can be seen."""
 
 
 class Failed(Exception):
@@ -87,8 +82,8 @@ def run(command: Command, timeout: float = TIMEOUT) -> Sample:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode not in command.statuses:
             raise Failed(_complaint(process.returncode, output))
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / MEBIBYTE)
+    # no memory: Linux counts the pages of whoever starts a process as the process's own peak
+    return Sample(wall, usage.ru_utime + usage.ru_stime)
 
 
 def _started(command: Command, output: IO[bytes]) -> subprocess.Popen[bytes]:
