@@ -682,6 +682,68 @@ def test_handle_escapes(body: str) -> None:
     assert not complete
 
 
+TAKERS = """\
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+kept = {}
+def wait_for(future, *, timeout=None):
+    return future.result(timeout)
+def keep(**settings):
+    kept.update(settings)
+class Keep:
+    def __init__(self, **settings):
+        for name, value in settings.items():
+            self.set(name, value)
+    def set(self, name, value):
+        kept[name] = value
+class Call:
+    def __call__(self, future=None, **settings):
+        return wait_for(future or settings["other"])
+def main():
+    future = ProcessPoolExecutor().submit(work)
+    USE
+"""
+
+
+@pytest.mark.parametrize(
+    ("use", "complete"),
+    [
+        ("keep(future=future)", False),
+        ("Keep(future=future)", False),
+        ("Call()(other=future)", False),
+        ("partial(keep, n=1)(future=future)", False),
+        ("partial(partial(wait_for))(future)", False),
+        ("keep(**{'future': future})", False),
+        ("keep(**dict(future=future))", False),
+        ("wait_for(**{'future': future})", False),
+        ("wait_for(future=future, timeout=3)", True),
+        ("Call()(future=future)", True),
+        ("partial(wait_for, timeout=3)(future)", True),
+        ("dict(future=future)['future'].result()", True),
+        ("kept.update(future=future); kept['future'].result()", True),
+    ],
+)
+def test_what_is_taken_by_two_stars_escapes(use: str, complete: bool) -> None:
+    operation = only_operation(TAKERS.replace("USE", use))
+    assert operation.handle.complete == complete
+    assert complete == ("result" in [use.how for use in operation.handle.uses])
+
+
+def test_a_list_that_is_taken_by_two_stars_may_have_grown() -> None:
+    operation = only_operation(
+        """
+        from multiprocessing import Pool
+        def grow(**given):
+            given["rows"].append(4)
+        def main():
+            rows = [1, 2, 3]
+            grow(rows=rows)
+            Pool().map(abs, rows)
+        """
+    )
+    assert operation.arguments[1].value.length is None
+
+
 def test_handle_kept_on_self_is_followed() -> None:
     operation = only_operation(
         """

@@ -65,7 +65,7 @@ _CONSEQUENCES = {
     "terminate-with-outstanding-work": _READS,
     "pool-exception-class-caught": frozenset({"timeout-handler-unresolved"}),
     "pool-escapes": frozenset({"private-attribute"}),
-    "workers-start-later": frozenset({"pool-escapes", "pool-class-is-variable", "pool-subclassed"}),
+    "workers-start-later": frozenset({"pool-escapes", "executor-escapes", "pool-class-is-variable", "pool-subclassed"}),
     "pool-class-is-variable": frozenset({"pool-subclassed"}),
     "worker-may-die": frozenset({"broken-pool-handled"}),
     "callback-effect-read-early": frozenset({"done-callback-opaque"}),

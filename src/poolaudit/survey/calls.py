@@ -97,6 +97,23 @@ class Calls(Members):
         elif isinstance(value, BoundObject):
             self._call_bound(number, node, value)
 
+    def gathers(self, callee: Object, argument: ir.CallArgument) -> bool:
+        """A callee of the project takes the argument by **, or is given it so: where it goes from there is not followed."""
+        function = self._run_by(callee)
+        if function is None or not (argument.keyword or argument.star == "**"):
+            return False
+        parameters = self.trace.functions[function].parameters
+        named = {each.name for each in parameters if each.kind in ("positional", "keyword")}
+        return argument.star == "**" or argument.keyword not in named
+
+    def _run_by(self, callee: Object) -> int | None:
+        """The function of the project that calling an object runs."""
+        if isinstance(callee, FunctionObject):
+            return callee.function
+        if isinstance(callee, (ClassObject, InstanceObject)):
+            return self.find_method(callee.cls, "__init__" if isinstance(callee, ClassObject) else "__call__")
+        return None
+
     def _first(self, node: ir.Call, position: int = 0) -> int | None:
         plain = [a.value for a in node.arguments if a.keyword is None and not a.star]
         return plain[position] if len(plain) > position else None
@@ -167,10 +184,12 @@ class Calls(Members):
                     self._iterate(argument.value, self._cell("element", number))
         elif name in consumers.EAGER:
             self._add(number, ContainerObject(number, leaf))
-            for argument in node.arguments[:1]:
-                if leaf in ("dict", "OrderedDict"):
+            for index, argument in enumerate(node.arguments):
+                if leaf in DICTS and argument.keyword is not None:
+                    self._edge(argument.value, self._cell("element", number))
+                elif leaf in ("dict", "OrderedDict") and (not index or argument.star):
                     self._watch(argument.value, lambda value: self._copy_dict(number, value))
-                else:
+                elif not index:
                     self._iterate(argument.value, self._cell("element", number))
                     self._iterate(argument.value, self._cell("key", number))
         elif name == "builtins.next" and first is not None:
@@ -392,6 +411,9 @@ class Calls(Members):
             extended = self._first(node)
             if extended is not None:
                 self._iterate(extended, elements)
+            for argument in node.arguments:
+                if argument.keyword is not None:
+                    self._edge(argument.value, elements)
         elif name in consumers.COMBINERS:
             self._add(number, owner)
             for argument in node.arguments:

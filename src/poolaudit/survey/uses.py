@@ -484,6 +484,8 @@ class UseTable:
 
     def _how(self, leaf: Leaf, holder: Holder, node: ir.Call, index: int, callee: Object, draining: bool) -> str:
         """How a callee treats the argument; '' when the object is followed into it."""
+        if self.solution.gathers(callee, node.arguments[index]):
+            return "pass"
         if isinstance(callee, FunctionObject):
             return ""
         if isinstance(callee, ClassObject):
@@ -491,12 +493,22 @@ class UseTable:
         if isinstance(callee, InstanceObject):
             return "" if self.solution.find_method(callee.cls, "__call__") is not None else "pass"
         if isinstance(callee, PartialObject):
-            return ""
+            return self._how_partial(leaf, holder, node, index, callee, draining)
         if isinstance(callee, BoundObject):
             return self._how_bound(leaf, callee, draining)
         if isinstance(callee, ExternalObject):
             return self._how_external(leaf, holder, node, index, canonical(callee.name), draining)
         return "pass"
+
+    def _how_partial(self, leaf: Leaf, holder: Holder, node: ir.Call, index: int, callee: PartialObject, draining: bool) -> str:
+        """As what it was made of treats it: one that lets the object out of sight counts most."""
+        made = self.trace.nodes[callee.call]
+        assert isinstance(made, ir.Call)
+        wrapped, *given = made.arguments
+        whole = ir.Call(wrapped.value, (*given, *node.arguments))
+        inner = [each for each in self.solution.points(wrapped.value) if not isinstance(each, PartialObject)]
+        found = [self._how(leaf, holder, whole, len(given) + index, each, draining) for each in inner] or ["pass"]
+        return max(found, key=lambda how: (how in ESCAPES, how))
 
     def _how_bound(self, leaf: Leaf, callee: BoundObject, draining: bool) -> str:
         if isinstance(callee.owner, ContainerObject):

@@ -308,8 +308,11 @@ class Describer:
                     and callee.name in consumers.MUTATORS
                 ):
                     found.add(callee.owner.key)
-            if not callees or any(_may_change(callee) for callee in callees):
-                for argument in call.arguments:
+            anything = not callees or any(_may_change(callee) for callee in callees)
+            for argument in call.arguments:
+                # the entries of a dict that is given by ** are passed on, not the dict
+                gathered = not argument.star and any(self.solution.gathers(callee, argument) for callee in callees)
+                if anything or gathered:
                     found.update(p.key for p in self.solution.points(argument.value) if isinstance(p, ContainerObject))
         deleted = (self.trace.nodes[use.node] for use in self.trace.uses if use.how == "delete")
         bases = [node.base for node in deleted if isinstance(node, ir.Subscript)]

@@ -51,6 +51,8 @@ def pieces(move: Move) -> Iterator[Piece]:
             yield replace(argument.keyword_span, _KEYWORDS[name])
         elif name != "max_workers":
             yield insert(argument.span.start, f"{_KEYWORDS[name]}=")
+    if not site.operations:
+        yield blocked("workers-start-later", site.callee, f"{move.name}: it is given no task here")
 
 
 def _is_none(argument: Argument) -> bool:
