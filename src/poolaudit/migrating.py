@@ -16,6 +16,7 @@ from poolaudit import edits, imports, verify
 from poolaudit.judge import ask, survey
 from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.folding import laid_out
+from poolaudit.migrate.homes import home
 from poolaudit.migrate.plan import Direction, Plan
 from poolaudit.migrate.planning import plans
 from poolaudit.migrate.surroundings import surroundings
@@ -152,11 +153,15 @@ class Migration:
 
     def _rewritten(self, plan: Plan, facts: FileFacts) -> str | verify.Rejection:
         """The new text, when it passes the gate."""
+        code = surroundings(facts.text)
+        new = [each for each in plan.imports if imports.place(facts, [each])]
+        near = home(code, facts.sites[plan.site].callee, plan.edits, new) if code is not None else None
         added = imports.place(facts, plan.imports)
+        if not isinstance(added, imports.Refusal) and near is not None:
+            added = imports.place(facts, [each for each in plan.imports if each not in near.taken])
         if isinstance(added, imports.Refusal):
             return verify.Rejection("syntax", added.message)
-        code = surroundings(facts.text)
-        unused = () if code is None or self._is_package() else tuple(unused_imports(code, plan.edits))
+        unused = () if code is None else tuple(unused_imports(code, plan.edits, near, exported=self._is_package()))
         added, unused = _in_its_place(facts.text, added, unused)
         try:
             patch = edits.apply(facts.text, [laid_out(facts.text, (*added, *plan.edits, *unused))])

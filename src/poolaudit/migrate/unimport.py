@@ -1,4 +1,4 @@
-"""Imports that a migration leaves without a use.
+"""Imports that a migration leaves without a use, and those that take their place.
 
 Knows import statements and the edits of a plan. Must never know a pool or a fact.
 """
@@ -11,33 +11,53 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from poolaudit.edits import Edit
 from poolaudit.facts import Span
+from poolaudit.migrate.homes import Home, Import, is_of_pools, local_name
 from poolaudit.migrate.surroundings import Surroundings
 
-_STRING = re.compile(r'"""[^"]*"""|"[^"\n]*"')
+_STRING = re.compile(r"""(?<![fFtT])(?<![fFtT][rR])(?:\"{3}[^"]*\"{3}|"[^"\n]*"|'[^'\n]*')""")
+"""Strings that hold no code: f-strings do."""
+
 _TYPE_COMMENT = re.compile(r"#\s*type:[^\n]*")
-_ROOTS = ("multiprocessing", "concurrent")
 
 
-def unused_imports(code: Surroundings, edits: Sequence[Edit]) -> Iterator[Edit]:
-    """Edits that take out names of pool modules whose every use the given edits replace."""
+def unused_imports(
+    code: Surroundings, edits: Sequence[Edit], home: Home | None = None, *, exported: bool = False
+) -> Iterator[Edit]:
+    """Edits that take out names of pool modules whose every use the given edits replace.
+
+    `home`: what comes in, in the place of an old import or below it. `exported`: other files need what the top imports.
+    """
     strings = " ".join((*_named_in_strings(code.tree), *_TYPE_COMMENT.findall(code.text)))
     new_text = _STRING.sub("", " ".join(edit.replacement for edit in edits))
     for statement in ast.walk(code.tree):
-        if not isinstance(statement, (ast.Import, ast.ImportFrom)) or not _is_of_pools(statement):
+        if not isinstance(statement, (ast.Import, ast.ImportFrom)) or not is_of_pools(statement):
             continue
-        gone = [alias for alias in statement.names if _is_unused(code, statement, _local(alias), edits, strings, new_text)]
-        if gone:
+        kept = exported and code.scope(statement) is code.tree
+        gone = [
+            alias
+            for alias in statement.names
+            if not kept and _is_unused(code, statement, local_name(alias), edits, strings, new_text)
+        ]
+        if home is not None and home.statement is statement and home.lines:
+            yield from _moved_in(code, home, gone)
+        elif gone:
             yield from _taken_out(code, statement, gone)
 
 
-def _is_of_pools(statement: ast.Import | ast.ImportFrom) -> bool:
-    if isinstance(statement, ast.ImportFrom):
-        return not statement.level and (statement.module or "").partition(".")[0] in _ROOTS
-    return all(alias.name.partition(".")[0] in _ROOTS for alias in statement.names)
-
-
-def _local(alias: ast.alias) -> str:
-    return alias.asname or alias.name.partition(".")[0]
+def _moved_in(code: Surroundings, home: Home, gone: list[ast.alias]) -> Iterator[Edit]:
+    """The new lines in the place of the statement, or below what is left of it."""
+    span, text = code.span(home.statement), code.text
+    indent = text[text.rfind("\n", 0, span.start) + 1 : span.start]
+    newline = "\r\n" if "\r\n" in text else "\n"
+    lines = f"{newline}{indent}".join(home.lines)
+    if len(gone) == len(home.statement.names) and "#" not in text[span.start : span.end]:
+        yield Edit(span.start, span.end, lines)
+        return
+    end = text.find("\n", span.end)
+    end = len(text) if end < 0 else end - text[:end].endswith("\r")
+    if gone:
+        yield from _taken_out(code, home.statement, gone)
+    yield Edit(end, end, f"{newline}{indent}{lines}")
 
 
 def _named_in_strings(tree: ast.Module) -> Iterator[str]:
@@ -63,7 +83,7 @@ def _strings(node: ast.expr) -> Iterator[str]:
 
 def _is_unused(
     code: Surroundings,
-    statement: ast.Import | ast.ImportFrom,
+    statement: Import,
     name: str,
     edits: Sequence[Edit],
     strings: str,
@@ -77,13 +97,13 @@ def _is_unused(
     return bool(uses) and all(_is_replaced(use, edits) for use in uses)
 
 
-def _in_reach(code: Surroundings, statement: ast.Import | ast.ImportFrom, name: str) -> Iterator[ast.Name]:
+def _in_reach(code: Surroundings, statement: Import, name: str) -> Iterator[ast.Name]:
     """Uses of the name that the import may serve: those of its function; of a module's, all but where another import does."""
     scope = code.scope(statement)
     others = {
         code.scope(each)
         for each in ast.walk(code.tree)
-        if isinstance(each, (ast.Import, ast.ImportFrom)) and name in {_local(alias) for alias in each.names}
+        if isinstance(each, (ast.Import, ast.ImportFrom)) and name in {local_name(alias) for alias in each.names}
     } - {scope, code.tree}
     for node in ast.walk(scope):
         if isinstance(node, ast.Name) and node.id == name and not others & set(code.parents(node)):
@@ -94,7 +114,7 @@ def _is_replaced(use: Span, edits: Iterable[Edit]) -> bool:
     return any(edit.start <= use.start and use.end <= edit.end for edit in edits)
 
 
-def _taken_out(code: Surroundings, statement: ast.Import | ast.ImportFrom, gone: list[ast.alias]) -> Iterator[Edit]:
+def _taken_out(code: Surroundings, statement: Import, gone: list[ast.alias]) -> Iterator[Edit]:
     span = code.span(statement)
     if len(gone) == len(statement.names):
         block = code.block(statement)
