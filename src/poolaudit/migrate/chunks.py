@@ -20,7 +20,7 @@ from poolaudit.migrate.editing import hung_at, line_before, newline
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.observed import failure_is_observed
 from poolaudit.migrate.plan import Definition, Piece
-from poolaudit.migrate.surroundings import is_quiet, is_simple
+from poolaudit.migrate.surroundings import is_quiet, is_simple, parsed
 
 SIZED_CALLS = frozenset(
     {f"builtins.{name}" for name in ("list", "tuple", "sorted", "range", "dict", "set", "frozenset")}
@@ -31,6 +31,7 @@ LIST_METHODS = frozenset({"split", "rsplit", "splitlines", "readlines", "tolist"
 """Methods that give a list, whatever class of the standard library or of numpy their object is of."""
 
 SIZED = frozenset({"tuple", "list", "dict", "set", "comprehension"})
+DISPLAYS = SIZED - {"comprehension"}
 CHUNKSIZE = "_chunksize"
 TASK_NAMES = ("tasks", "items", "inputs", "jobs", "arguments", "todo")
 WORKER_NAMES = ("workers", "max_workers", "worker_count", "process_count")
@@ -57,7 +58,17 @@ def is_sized(move: Move, value: Value) -> bool:
     """It has a length, and reading it twice gives the same, whoever calls."""
     if not value.literal and move.is_given(value):
         return False
-    return value.kind in SIZED or (value.kind == "call" and (value.api in SIZED_CALLS or _is_of_list_method(move, value)))
+    if value.kind == "call":
+        return value.api in SIZED_CALLS or _is_of_list_method(move, value)
+    return value.kind in SIZED or (value.literal and _is_repeated(value))
+
+
+def _is_repeated(value: Value) -> bool:
+    """A list or tuple times something: `[args] * n`."""
+    match parsed(value.text):
+        case ast.BinOp(op=ast.Mult(), left=left, right=right):
+            return any(isinstance(side, (ast.List, ast.Tuple)) for side in (left, right))
+    return False
 
 
 def _is_of_list_method(move: Move, value: Value) -> bool:
@@ -69,6 +80,8 @@ def _is_of_list_method(move: Move, value: Value) -> bool:
 def is_few(move: Move, value: Value) -> bool:
     """So few tasks that each is a chunk, whoever calls."""
     few = value.length is not None and value.length <= ALWAYS_ONE
+    if value.literal and value.kind in DISPLAYS:
+        return few
     return few and is_sized(move, value) and move.is_as_written(value) and not move.is_given(value)
 
 
@@ -145,7 +158,8 @@ def default_chunksize(move: Move, operation: Operation, length: str) -> tuple[st
             pieces.append(caveat("default-worker-count"))
         return f"{CHUNKSIZE}({length})", pieces
     if count.kind == "const" and isinstance(count.const, int) and not move.is_given(count):
-        return f"{CHUNKSIZE}({length}, {count.const})", _definition(move, operation)
+        written = None if count.literal else _reachable_name(move, operation, count)
+        return f"{CHUNKSIZE}({length}, {written or count.const})", _definition(move, operation)
     name, pieces = _reachable_name(move, operation, count), []
     if name is None:
         name, pieces = _given_name(move, operation, count)

@@ -54,7 +54,12 @@ class Move(Struct, frozen=True, dict=True):
         """It still is what is written: a list, dict or set under a name may have grown since."""
         if value.kind == "comprehension" or (value.kind == "call" and value.api != "builtins.range"):
             return False  # what it reads may have grown
-        return value.literal or (not self.is_given(value) and (value.kind == "tuple" or value.api == "builtins.range"))
+        fixed = value.kind == "tuple" or value.api == "builtins.range" or self.is_read_once(value)
+        return value.literal or (not self.is_given(value) and fixed)
+
+    def is_read_once(self, value: Value) -> bool:
+        """A local name of what is written elsewhere in its function, and nothing else speaks of it: nobody has changed it."""
+        return value.origin is not None and not value.origin.path and self.code.is_read_once(value.span, value.origin)
 
     def spelled(self, module: str, name: str, where: Span) -> tuple[str, tuple[Piece, ...]]:
         """How the file writes a name, and what that takes: imports, or a blocker when the name means something else."""

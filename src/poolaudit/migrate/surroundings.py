@@ -257,6 +257,20 @@ class Surroundings(Struct, frozen=True, dict=True):
             if isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load):
                 yield self._places.span(node)
 
+    def is_read_once(self, place: Span, origin: Span) -> bool:
+        """A local name that is mentioned at a place and bound to the expression at another one, and nowhere else."""
+        read = next((node for node in self._nodes if isinstance(node, ast.Name) and self.span(node) == place), None)
+        scope = self.scope(read) if read is not None else self.tree
+        function = isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef))
+        if read is None or not function or read.id in self.parameters_around(place):
+            return False
+        others = [node for node in ast.walk(scope) if isinstance(node, ast.Name) and node.id == read.id and node is not read]
+        stated = any(read.id in node.names for node in ast.walk(scope) if isinstance(node, (ast.Global, ast.Nonlocal)))
+        match self._parents[others[0]] if len(others) == 1 and not stated else None:
+            case ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(target=ast.Name(), value=ast.expr() as value):
+                return self.span(value) == origin
+        return False
+
     def mentions_handler_of(self, exception: str) -> bool:
         """Some except clause of the file names the exception."""
         return exception in self._handled

@@ -73,4 +73,8 @@ def _keywords(move: Move, argument: Argument) -> str | None:
             if len(names) == len(keys) and all(name.isidentifier() and name not in ("self", "fn") for name in names):
                 parts = (f"{name}={ast.get_source_segment(source, value)}" for name, value in zip(names, values, strict=True))
                 return ", ".join(parts)
+        case ast.Call(func=ast.Name(id="dict"), args=[], keywords=given) if "dict" not in move.code.bound_names:
+            on_one_line = all(each.value.lineno == each.value.end_lineno for each in given)
+            if all(each.arg not in (None, "self", "fn") for each in given) and on_one_line and "#" not in text:
+                return ", ".join(f"{each.arg}={ast.get_source_segment(source, each.value)}" for each in given)
     return None

@@ -86,7 +86,7 @@ def _rows(
             yield replace(value.span, ", ".join(text for text, _ in columns))
             return lengths[0] if len(lengths) == 1 else f"min({', '.join(lengths)})"
     text = move.file.cut(value.span)
-    fixed = _has_one_length(value) and (value.literal or move.is_as_written(value))
+    fixed = _has_one_length(value) and (value.literal or move.is_as_written(value) or move.is_read_once(value))
     if small and fixed:
         yield from wrap(value.span, "*zip(*", ")")
         return ""
