@@ -314,7 +314,8 @@ class _Scan:
         chosen = (
             "select", "extend_select", "ignore", "exclude", "confidence", "fail_on", "force_exclude", "baseline", "no_baseline",
         )  # fmt: skip
-        return _load(where, self.options, **{key: self.options[key] for key in chosen})
+        forms = {self.options["output_format"], *(form for form, _ in self.options["outputs"])}
+        return _load(where, self.options, **{key: self.options[key] for key in chosen}, plans="json" in forms)
 
     def _show_files(self, config: Config) -> int:
         from poolaudit.discover import discover
@@ -503,7 +504,8 @@ class _Fleet:
 
     def _config(self, root: str) -> Config:
         chosen = ("select", "extend_select", "ignore", "exclude", "confidence", "fail_on")
-        return _load([root], self.options, **{key: self.options[key] for key in chosen})
+        plans = self.options["output_format"] == "json"
+        return _load([root], self.options, **{key: self.options[key] for key in chosen}, plans=plans)
 
     def _finished(self, root: str, config: Config, report: Report) -> None:
         from poolaudit.report import fleet, text

@@ -70,6 +70,8 @@ class Config(NamedTuple):
     """Absolute: the file of recorded findings, which are hidden."""
     jobs: int | None = None
     """Processes at most; None: as many as there are processors."""
+    plans: bool = True
+    """Reports say what moving each pool to the other API takes; not every format tells it."""
     nests: bool = False
     """It was found by looking for it: folders below `root` may have their own."""
     overrides: tuple[Callable[[Config], Config], ...] = ()
@@ -118,6 +120,7 @@ def override(
     force_exclude: bool = False,
     baseline: str | None = None,
     no_baseline: bool = False,
+    plans: bool = True,
 ) -> Config:
     """`config` with what the command line says. An empty value leaves the configured one.
 
@@ -136,6 +139,7 @@ def override(
         force_exclude=force_exclude,
         baseline=baseline,
         no_baseline=no_baseline,
+        plans=plans,
     )
     settings = config.settings
     if target_version:
@@ -150,6 +154,7 @@ def override(
         confidence=_word(confidence, CONFIDENCES, "--confidence") if confidence else config.confidence,
         fail_on=_word(fail_on, SEVERITIES, "--fail-on") if fail_on else config.fail_on,
         baseline=None if no_baseline else Path(baseline).absolute() if baseline else config.baseline,
+        plans=plans and config.plans,
         overrides=(*config.overrides, again),
     )
 

@@ -69,7 +69,7 @@ def judge(
     lines = Lines(facts.text)
     own = tuple(site for site in facts.sites if not site.foreign)
     assumed = {site.index: tuple(_assumed(site, comments, lines)) for site in own}
-    moves = tuple(_planned(site, facts, settings, crashes) for site in own)
+    moves = tuple(_planned(site, facts, settings, crashes) for site in own) if config.plans else ()
     rules = selection.rules_for(facts.path)
     silencer = _Silencer(comments, lines)
     shown = ("certain", config.confidence)

@@ -6,6 +6,7 @@ Knows the tricks: a `global` statement, another __qualname__, a pickler that is 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from poolaudit.facts import FileFacts
 
@@ -19,7 +20,16 @@ def may_be_importable(file: FileFacts, name: str) -> bool:
         return True
     if not name.isidentifier():
         return False
-    tricks = (
-        rf"\b{name}\.__(?:qualname|name|module|reduce|reduce_ex)__\s*=|\bglobal\b[^\n#;]*\b{name}\b|setattr\([^\n]*\b{name}\b"
-    )
-    return any(re.search(tricks, text) for text in (file.text, *file.other_texts.values()))
+    return any(name in _touched(text) for text in (file.text, *file.other_texts.values()))
+
+
+_TRICK = re.compile(
+    r"\b(\w+)\.__(?:qualname|name|module|reduce|reduce_ex)__\s*=|\bglobal\b([^\n#;]*)|setattr\(([^\n]*)",
+)
+_NAME = re.compile(r"\w+")
+
+
+@lru_cache(maxsize=32)  # every lambda and every local def of a file asks
+def _touched(text: str) -> frozenset[str]:
+    """The names that some trick is about."""
+    return frozenset(name for found in _TRICK.findall(text) for part in found for name in _NAME.findall(part))

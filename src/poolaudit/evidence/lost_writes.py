@@ -32,7 +32,11 @@ def lost_writes(operation: Operation, site: PoolSite, file: FileFacts) -> Iterat
     task = operation.task
     if task is None or task.function is None or "globals" in file.names:
         return
-    spared = _run_in_parent(file.reachable(task.function), file)
+    code = file.reachable(task.function)
+    writes = any(use.how != "read" for function in code for use in function.globals)
+    if not writes and all(access.how == "read" for function in code for access in file.accesses.get(function.id, ())):
+        return
+    spared = _run_in_parent(code, file)
     yield from _globals(operation, task, site, file, spared)
     if task.function not in spared and not _have_hold(file):
         yield from _arguments(operation, task, file)

@@ -109,6 +109,9 @@ def children(subject: Subject) -> Evidence:
     """A task is seen to start a process, whatever its arguments are."""
     site, file = subject.site, subject.file
     for task in worker_tasks(site):
+        reached = file.reachable(task.function) if task.function is not None else ()
+        if not any(next(_starts(function), None) for function in reached):
+            continue
         for ran in run_by(task, file):
             starter = next(((name, span) for name, span in _starts(ran.function) if way_to(span, ran, file).always), None)
             if starter is not None:

@@ -69,7 +69,7 @@ class FileReport(NamedTuple):
     readiness: tuple[Ready | None, ...] = ()
     """One per site: what Python 3.14's default start method does to it; None where the question makes no sense."""
     plans: tuple[Plan | None, ...] = ()
-    """One per site: what moving it to the other API takes; None for what cannot be moved at all."""
+    """One per site, where the run asks for them: what moving it to the other API takes; None for what cannot be moved."""
     findings: tuple[Reported, ...] = ()
     problems: tuple[Problem, ...] = ()
     source: SourceFile | None = None

@@ -50,9 +50,10 @@ class _Child(Struct, frozen=True):
 
 
 def check(site: PoolSite, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-    if site.kind != "pool" or site.foreign or any(map(_FREED.search, (file.text, *file.other_texts.values()))):
+    children = _children(site, file)[:1] if site.kind == "pool" and not site.foreign else []
+    if any(map(_FREED.search, (file.text, *file.other_texts.values()) if children else ())):
         return
-    for task, child in _children(site, file)[:1]:
+    for task, child in children:
         yield Finding(
             site.callee,
             f"`{child.ran.function.name}` starts a `{child.what}` in a worker of this Pool: "
