@@ -14,6 +14,7 @@ import pytest
 
 from poolaudit import config, engine, executors
 from poolaudit.config import ConfigError
+from poolaudit.fleet import Fleet
 from poolaudit.report import Report, concise, json, text
 from poolaudit.run import Means
 
@@ -93,6 +94,40 @@ def test_a_dask_worker_that_is_killed_costs_nothing(project: Path, cluster: Any)
     found = audit(f"dask://{address}", progress=kill)
     assert killed
     assert rendered(found) == rendered(audit())
+
+
+# --- a fleet
+
+
+def fleet(project: Path, executor: str, jobs: int | None = 1) -> dict[str, tuple[str, ...]]:
+    """Each of three projects, of which the last one has no pools."""
+    for name in ("first", "second", "third"):
+        folder = project / name
+        folder.mkdir(exist_ok=True)
+        (folder / "pyproject.toml").write_text('[project]\nrequires-python = ">=3.10"\n')
+        (folder / "tasks.py").write_text((project / "tasks.py").read_text())
+        for number in range(4 if name != "third" else 0):
+            (folder / f"program_{number}.py").write_text(PROGRAM.format(number=number))
+    found: dict[str, tuple[str, ...]] = {}
+
+    def finished(root: str, _: config.Config, report: Report) -> None:
+        found[root] = rendered(report._replace(seconds=0))
+
+    Fleet(["first", "second", "third"], config.load, finished, pytest.fail, means=Means(jobs, executor)).audit()
+    return dict(sorted(found.items()))
+
+
+def test_loky_finds_the_same_in_a_fleet(project: Path) -> None:
+    pytest.importorskip("loky", reason="loky is not installed")
+    alone = fleet(project, "")
+    assert list(alone) == ["first", "second", "third"]
+    assert "program_3.py" in alone["second"][1]
+    assert fleet(project, "loky", jobs=2) == alone
+
+
+def test_a_dask_cluster_finds_the_same_in_a_fleet(project: Path, cluster: Any) -> None:
+    address = cluster.scheduler_address.removeprefix("tcp://")
+    assert fleet(project, f"dask://{address}") == fleet(project, "")
 
 
 # --- names
