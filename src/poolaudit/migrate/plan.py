@@ -6,10 +6,12 @@ or a file on disk.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from poolaudit.edits import Caveat, Edit, ImportRequest
 from poolaudit.facts import Span
@@ -104,7 +106,7 @@ def add_up(site: int, to: Direction, pieces: Iterable[Piece], forms: int, text: 
     if ordered:
         return Plan(site, to, ordered, named, forms=forms)
     # whole lines stand before what else begins at their place, and else the order of the pieces holds
-    defined = sorted(definitions.values(), key=lambda each: each.before)
+    defined = sorted((_above_comments(each, text) for each in definitions.values()), key=lambda each: each.before)
     places = [each.before for each in defined]
     new = (
         Edit(each.before, each.before, each.text if each.before in places[:index] else _set_apart(each, text))
@@ -113,6 +115,15 @@ def add_up(site: int, to: Direction, pieces: Iterable[Piece], forms: int, text: 
     edits = [*new, *edits]
     by_place = sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, edit.end))
     return Plan(site, to, (), named, tuple(by_place), tuple(dict.fromkeys(imports)), forms)
+
+
+_COMMENTS = re.compile(r"(?:^#[^\r\n]*\r?\n)+\Z", re.MULTILINE)
+
+
+def _above_comments(definition: Definition, text: str) -> Definition:
+    """The comment right above a function belongs to it."""
+    comments = _COMMENTS.search(text[: definition.before])
+    return definition if comments is None else replace(definition, before=comments.start())
 
 
 def _set_apart(definition: Definition, text: str) -> str:
