@@ -29,6 +29,8 @@ CAVEATS: dict[str, str] = {
     "iterator-passed-on": "a function that is not seen is given the iterator: that of imap has next(timeout), that of an executor"
     " only what every generator has",
     "no-chunks": "ThreadPool runs neighbouring tasks one after the other in a thread, ThreadPoolExecutor each where one is free",
+    "initializer-failure-hangs": "an initializer that raises breaks an executor, which says so; a Pool starts new workers"
+    " for ever",
     "worker-names": "workers have other names (ForkProcess-1 for ForkPoolWorker-1, ThreadPoolExecutor-0_0 for Thread-1);"
     " processes of a Pool are daemons, those of an executor are not",
     "windows-limit": "on Windows an executor refuses more than 61 workers",

@@ -6,6 +6,7 @@ Knows the file's text as `ast` reads it. Must never know a pool, a fact, libcst 
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
@@ -55,6 +56,30 @@ class Surroundings(Struct, frozen=True, dict=True):
     def calls_in(self, span: Span) -> Iterator[ast.Call]:
         """The calls that stand wholly in some text."""
         return (call for place, call in self._calls.items() if place in span)
+
+    def outermost(self, span: Span) -> Iterator[ast.stmt | ast.expr]:
+        """The statements of a body, or the expression that some text is."""
+        inside = {node for node in self._nodes if isinstance(node, (ast.stmt, ast.expr)) and self.span(node) in span}
+        return (node for node in self._nodes if node in inside and not inside.intersection(self.parents(node)))
+
+    def api(self, function: ast.expr) -> str:
+        """What is called, by the name that it is imported from: 'builtins.open', 'os.path.join'; else as it is written."""
+        root, dot, rest = ast.unparse(function).partition(".")
+        found = self._imported.get(root, root)
+        is_builtin = found == root and not dot and root not in self.bound_names and hasattr(builtins, root)
+        return f"builtins.{root}" if is_builtin else f"{found}{dot}{rest}"
+
+    @cached_property
+    def _imported(self) -> dict[str, str]:
+        """The canonical name of every imported one, wherever in the file that is; dots before what is relative."""
+        found: dict[str, str] = {}
+        for node in self._nodes:
+            match node:
+                case ast.Import(names=aliases):
+                    found |= {each.asname: each.name for each in aliases if each.asname}
+                case ast.ImportFrom(module=module, names=aliases, level=level):
+                    found |= {each.asname or each.name: f"{'.' * level}{module or ''}.{each.name}" for each in aliases}
+        return found
 
     def span(self, node: ast.stmt | ast.expr) -> Span:
         return self._places.span(node)

@@ -12,6 +12,7 @@ from poolaudit.migrate.blockers import blocked
 from poolaudit.migrate.initializer import observed_workers
 from poolaudit.migrate.move import Move
 from poolaudit.migrate.plan import Piece
+from poolaudit.migrate.to_pool import failing
 from poolaudit.needs.workers import BROKEN, PROCESS_STARTERS
 
 _PICKLING = frozenset({"PicklingError", "PickleError", "AttributeError", "TypeError"})
@@ -39,6 +40,7 @@ def pieces(move: Move) -> Iterator[Piece]:
     if move.site.at_import is not None and not move.site.guarded:
         yield blocked("built-at-import", move.site.callee, f"importing the file builds {move.name}")
     yield from _deaths(move)
+    yield from failing.pieces(move)
     for function in move.worker_code:
         started = [call.api for call in function.library_calls if call.api in PROCESS_STARTERS]
         if started or any(move.file.sites[index].is_process for index in function.pools):
@@ -46,7 +48,7 @@ def pieces(move: Move) -> Iterator[Piece]:
 
 
 def _deaths(move: Move) -> Iterator[Piece]:
-    """Causes of a worker's death that are seen: calls that end it, exceptions that cannot be rebuilt, a failing initializer."""
+    """Causes of a worker's death that are seen: calls that end it, exceptions that cannot be rebuilt."""
     for function in move.worker_code:
         deadly = next((call.api for call in function.library_calls if call.api in _DEADLY), None)
         if deadly is not None:
@@ -58,6 +60,3 @@ def _deaths(move: Move) -> Iterator[Piece]:
                 yield blocked(
                     "worker-may-die", move.site.callee, f"`{owner.name}`, which `{function.name}` raises, cannot be unpickled"
                 )
-    task = move.site.initializer
-    if task is not None and any(function.raises for function in move.file.reachable(task.function)):
-        yield blocked("worker-may-die", move.site.callee, f"the initializer `{task.name}` raises")
