@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -100,6 +101,16 @@ def test_write_moves_what_is_ready_and_a_second_run_finds_nothing() -> None:
     assert "list(pool.map" in Path("b.py").read_text()
 
 
+@pytest.mark.parametrize("way", [("--write",), ("--diff",), ("--verify", f"{sys.executable} -c pass")])
+def test_a_pool_is_named_by_its_line_before_the_run(way: tuple[str, ...]) -> None:
+    """The move of the first pool adds lines above the second one; people look for the line that the plan has told."""
+    Path("a.py").write_text(TWO.replace("numbers, 8", "list(numbers)"))
+    assert re.findall(r"a\.py:\d+", run().stdout) == ["a.py:9", "a.py:14"]
+    result = run(*way)
+    assert re.findall(r"(a\.py:\d+): moved", result.stdout + result.stderr) == ["a.py:9", "a.py:14"]
+    assert way == ("--diff",) or Path("a.py").read_text().splitlines().index("def other(numbers):") > 12
+
+
 def test_the_way_back() -> None:
     Path("a.py").write_text(MOVED)
     assert run("--to", "pool", "--write").exit_code == 1
@@ -114,7 +125,7 @@ def test_what_passes_the_command_is_kept_and_the_rest_taken_back() -> None:
     result = run("--verify", f'{sys.executable} -c "{check}"')
     assert result.exit_code == 1
     assert "kept: a.py:9" in result.stdout
-    assert "taken back: a.py:15" in result.stdout
+    assert "taken back: a.py:14" in result.stdout
     text = Path("a.py").read_text()
     assert "ProcessPoolExecutor(max_workers=4)" in text
     assert "with Pool(2)" in text

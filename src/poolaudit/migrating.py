@@ -27,7 +27,7 @@ from poolaudit.source import Lines, SourceFile, changed, content, counted
 
 if TYPE_CHECKING:
     from poolaudit.config import Config
-    from poolaudit.facts import FileFacts
+    from poolaudit.facts import FileFacts, PoolSite
     from poolaudit.selection import Selection
     from poolaudit.survey.project import Project
 
@@ -40,7 +40,7 @@ class Step(Struct, frozen=True):
 
     plan: Plan
     line: int
-    """Where the pool is built in `before`, from 1; of a notebook, within `cell`."""
+    """Where the pool is built, from 1, in the file as it was before the first step; of a notebook, within `cell`."""
     cell: int | None
     before: str
     after: str
@@ -83,6 +83,8 @@ class Migration:
         """Pools that were refused or rolled back, by their number: a step makes none more or less."""
         self._promised: set[int] | None = None
         """Pools that could be moved before the first step."""
+        self._places: dict[int, tuple[int, int | None]] = {}
+        """Line and cell of each pool before the first step: where the plan says it is."""
 
     def planned(self, *, verified: bool = False) -> Planned:
         """The plans for the text as it is now. `verified`: what the gate refuses is blocked; each pool is rewritten for that."""
@@ -113,33 +115,35 @@ class Migration:
         left = [plan for plan in planned.plans if _number(plan, planned.facts) not in self._skipped]
         if self._promised is None:
             self._promised = {_number(plan, planned.facts) for plan in left if self._is_wanted(plan)}
+            own = (site for site in planned.facts.sites if not site.foreign)
+            self._places = {number: self._place(site) for number, site in enumerate(own)}
         for plan in left:
+            number = _number(plan, planned.facts)
             if not self._is_wanted(plan):
                 continue
             after = self._rewritten(plan, planned.facts)
             if isinstance(after, str):
-                line, cell = self._line(plan, planned)
-                return Step(plan, line, cell, self.text, after)
-            self._refuse(plan, planned, after.message)
+                return Step(plan, *self._places[number], self.text, after)
+            self._refuse(number, after.message)
         for plan in left:
-            if _number(plan, planned.facts) in self._promised - self._skipped:
+            number = _number(plan, planned.facts)
+            if number in self._promised - self._skipped:
                 why = plan.blockers[0].message if plan.blockers else plan.caveats[0].message
-                self._refuse(plan, planned, f"with what was moved before it, {why}")
+                self._refuse(number, f"with what was moved before it, {why}")
         return None
 
     def _is_wanted(self, plan: Plan) -> bool:
         return plan.status == "ready" or (plan.status == "caveats" and self._unsafe)
 
-    def _refuse(self, plan: Plan, planned: Planned, why: str) -> None:
+    def _refuse(self, number: int, why: str) -> None:
         """A pool that was planned and is not moved: said once."""
-        line, cell = self._line(plan, planned)
+        line, cell = self._places[number]
         self.problems.append(Problem(REFUSED, f"not migrated: {why}", self._source.name, line, cell=cell))
-        if planned.facts is not None:
-            self._skipped.add(_number(plan, planned.facts))
+        self._skipped.add(number)
 
-    def _line(self, plan: Plan, planned: Planned) -> tuple[int, int | None]:
-        start = planned.facts.sites[plan.site].point.span.start if planned.facts is not None else 0
-        return counted(planned.source, Lines(self.text).line(start))
+    def _place(self, site: PoolSite) -> tuple[int, int | None]:
+        """Line and cell of a pool of the text as it was."""
+        return counted(self._source, Lines(self._source.text).line(site.point.span.start))
 
     def take(self, step: Step) -> None:
         """Goes on from the text after a step."""
