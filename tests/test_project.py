@@ -70,6 +70,16 @@ WORKER = """\
         ({"pkg/main.py": "from .work import enrich\n", "pkg/__init__.py": "", "pkg/work.py": WORKER}, "pkg/main.py"),
         (
             {
+                "one/setup.py": "",
+                "one/tests/sub/main.py": "from app.work import enrich\n",
+                "one/src/app/__init__.py": "",
+                "one/src/app/work.py": WORKER,
+                "two/src/app/work.py": "",
+            },
+            "one/tests/sub/main.py",
+        ),
+        (
+            {
                 "src/app/sub/main.py": "from ..work import enrich\n",
                 "src/app/__init__.py": "",
                 "src/app/sub/__init__.py": "",
@@ -83,7 +93,18 @@ WORKER = """\
         ),
         ({"main.py": "from spaces.work import enrich\n", "spaces/work.py": WORKER}, "main.py"),
     ],
-    ids=["beside", "package", "re-export", "star re-export", "star", "relative", "src", "script", "namespace"],
+    ids=[
+        "beside",
+        "package",
+        "re-export",
+        "star re-export",
+        "star",
+        "project of several",
+        "relative",
+        "src",
+        "script",
+        "namespace",
+    ],
 )
 def test_worker_of_another_file(survey: Survey, files: Files, main: str) -> None:
     files[main] += "from multiprocessing import Pool\ndef main(xs):\n    with Pool() as pool:\n        pool.map(enrich, xs)\n"

@@ -10,6 +10,9 @@ import os
 
 from poolaudit.disk import Disk
 
+_MARKS = ("pyproject.toml", "setup.py", "setup.cfg")
+"""Files of which one lies at the root of a project."""
+
 
 class Layout:
     """Finds modules below a root. One object serves a whole run."""
@@ -60,19 +63,34 @@ class Layout:
         return not self.root or self.disk.real(path).startswith(self.disk.real(self.root) + os.sep)
 
     def _import_roots(self, importer: str) -> tuple[str, ...]:
-        """Folders that a file's absolute imports start from: its package's parent, its own folder, the root, root/src."""
+        """Folders that a file's absolute imports start from: its package's parent, its own folder, the root of its project and of
+        the run, and src in them."""
         folder = package = os.path.dirname(importer)
         while self._is_package(package):
             package = os.path.normpath(os.path.join(package, os.pardir))
         known = self._roots.get((folder, package))
         if known is None:
             roots = [package, folder]
+            project = self._project(folder)
+            if project is not None:
+                roots += [project, os.path.join(project, "src")]
             if self.root:
                 inside = os.path.relpath(self.root) if not os.path.isabs(importer) else self.root
                 roots += [inside, os.path.join(inside, "src")]
             known = tuple(dict.fromkeys(os.path.normpath(root or os.curdir) for root in roots))
             self._roots[folder, package] = known
         return known
+
+    def _project(self, folder: str) -> str | None:
+        """The nearest folder that is marked as a project: a run may look at several, and one file means the same in each run."""
+        while self._inside(os.path.join(folder, _MARKS[0])):
+            if any(self.disk.is_file(os.path.join(folder, mark)) for mark in _MARKS):
+                return folder
+            above = os.path.dirname(folder)
+            if above == folder or os.path.basename(folder) == os.pardir:
+                return None
+            folder = above
+        return None
 
     def _below(self, root: str, parts: list[str]) -> tuple[str, int] | None:
         """The file of the longest prefix of a name that is a module below `root`, and the prefix's length."""
