@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("files", nargs="+", type=Path)
     options = parser.parse_args()
-    warm = Config(root=Path.cwd())
+    warm = Config(root=Path.cwd(), plans=False)
     judge(from_text("from multiprocessing import Pool\nPool()\n", "warm.py"), warm, Selection(warm))
     # as in a run of poolaudit: rare collections, and a stack for deep trees
     records = roomy(lambda: [_record(path, options.rounds) for path in options.files])
@@ -39,7 +39,7 @@ def main() -> None:
 
 def _record(path: Path, rounds: int) -> dict[str, object]:
     text = path.read_text("utf-8")
-    config = Config(root=path.parent)
+    config = Config(root=path.parent, plans=False)  # as for the text report
     source, selection = from_text(text, path.name), Selection(config)
     parse, whole = [], []
     for _ in range(rounds):
