@@ -126,6 +126,18 @@ def test_a_broken_configuration_does_not_stop_the_others(poolaudit: Run, project
     assert (last["total"]["projects"], last["total"]["failed"]) == (2, 1)
 
 
+@pytest.mark.parametrize("jobs", ["-j1", "-j2"])
+def test_a_broken_baseline_does_not_stop_the_others(poolaudit: Run, projects: Path, jobs: str) -> None:
+    """It is asked for only once a file is judged, perhaps in a worker."""
+    (projects / "sound/poolaudit.toml").write_text('baseline = "known.json"\n', "utf-8")
+    (projects / "sound/known.json").write_text("not JSON", "utf-8")
+    done = poolaudit("fleet", "sound", "lossy", jobs, "--no-cache")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: sound: ")
+    assert "known.json" in done.stderr
+    assert "lossy/app.py:10:9: PA502" in done.stdout
+
+
 def test_a_project_is_told_as_soon_as_it_is_done(poolaudit: Run, projects: Path) -> None:
     """Before the next one is looked for."""
     program = (

@@ -27,7 +27,7 @@ class Pending:
         self.discovery, self._cache = run.discovered(paths, means)
         self._reports = {} if self._cache is None else dict(self._cache.reports)
         for source in self.discovery.candidates:
-            run.scope(source.name)
+            run.baseline(run.scope(source.name).config)
         self.left = tuple(source for source in self.discovery.candidates if source.name not in self._reports)
         """The files to judge."""
         self._undone = len(self.left)
