@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from poolaudit import syntax
 from poolaudit.edits import Edit, apply
+from poolaudit.source import NEWLINE, Lines
 
 _Comprehension: TypeAlias = "ast.ListComp | ast.SetComp | ast.DictComp"
 _Bracketed: TypeAlias = "ast.Call | _Comprehension"
@@ -31,7 +32,7 @@ _ROUNDS = 8
 def laid_out(text: str, edits: Sequence[Edit]) -> tuple[Edit, ...]:
     """The edits, and those that keep the new lines short and aligned. Raises ValueError for edits that overlap."""
     found = _aligned(text, edits)
-    limit = max(WIDTH, *(len(line) for line in text.splitlines()), 0)
+    limit = max(WIDTH, *(len(line) for line in NEWLINE.split(text)), 0)
     for _ in range(_ROUNDS):
         patch = apply(text, [found])
         folds = tuple(_folds(patch.text, limit))
@@ -43,8 +44,7 @@ def laid_out(text: str, edits: Sequence[Edit]) -> tuple[Edit, ...]:
 
 def _folds(text: str, limit: int) -> Iterator[Edit]:
     """The first line that is too long and has a call to be broken."""
-    lines = text.splitlines(keepends=True)
-    long = {number for number, line in enumerate(lines, 1) if len(line.rstrip("\r\n")) > limit}
+    long = {number for number, line in enumerate(NEWLINE.split(text), 1) if len(line) > limit}
     if not long:
         return
     try:
@@ -137,10 +137,8 @@ def _composed(edits: Sequence[Edit], later: Sequence[Edit]) -> tuple[Edit, ...] 
 
 def _aligned(text: str, edits: Sequence[Edit]) -> tuple[Edit, ...]:
     """Lines that begin below the character behind a bracket move with that bracket, and what is added to them."""
-    lines = text.splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line))
+    starts = Lines(text).starts
+    lines = [text[start:end] for start, end in pairwise([*starts, len(text)])]
     moved: dict[int, int] = {}
     shifts = []
     for number, bracket in _continued(text, starts):
